@@ -1,0 +1,50 @@
+# Everything a developer runs. `make demo` and `make test` do their own set-up.
+PYTHON ?= python3
+VENV = .venv/bin
+LIMIT = timeout --kill-after=10
+
+.PHONY: setup demo test bench extension lint lock clean
+
+setup:
+	@$(PYTHON) tools/setup.py
+
+demo: setup
+	$(VENV)/python tools/demo.py $(if $(VIDEO),--video "$(VIDEO)") --out out
+
+lint: setup
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/pyright
+
+# Blender 4.5 runs the whole suite; Blender 5.2 runs the add-on's part, with the first as its worker.
+test: lint
+	$(LIMIT) 1200 $(VENV)/python -m pytest tests/core
+	$(LIMIT) 1200 $(VENV)/python -m pytest tests/addon
+	@if [ -x .venv-blender52/bin/python ]; then \
+		set -x; \
+		REELRIG_WORKER_PYTHON="$(CURDIR)/$(VENV)/python" \
+		$(LIMIT) 1200 .venv-blender52/bin/python -m pytest tests/addon; \
+	else \
+		echo "Skipped the add-on's tests on Blender 5.2: no .venv-blender52 (needs Python 3.13)."; \
+	fi
+
+bench: setup
+	$(VENV)/python training/bench.py $(if $(EVAL),--eval "$(EVAL)")
+
+# The light zip; `make extension WHEELS=1` makes the one that needs nothing else.
+extension: setup
+	$(VENV)/python tools/build.py $(if $(WHEELS),--wheels)
+
+# Needs uv. Where torch's CPU build is found: UV_FIND_LINKS, a folder or page.
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --generate-hashes
+lock:
+	cd requirements && $(LOCK) --python-version 3.11 core.in -o core.txt
+	cd requirements && $(LOCK) --python-version 3.11 torch-cpu.in -o torch-cpu.txt
+	cd requirements && $(LOCK) --python-version 3.11 -c torch-cpu.in -c core.txt \
+		--no-emit-package torch dev.in -o dev.txt
+	cd requirements && UV_FIND_LINKS= $(LOCK) --python-version 3.11 torch.in -o torch.txt
+	cd requirements && $(LOCK) --python-version 3.13 blender52.in -o blender52.txt
+	cd requirements && $(LOCK) --no-deps demo.in -o demo.txt
+
+clean:
+	rm -rf .venv .venv-blender52 .cache out dist wheels/*.whl *.egg-info .pytest_cache .ruff_cache

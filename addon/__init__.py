@@ -1,0 +1,47 @@
+"""Everything that touches Blender."""
+# Scene gets an attribute that the stubs cannot know.
+# pyright: reportAttributeAccessIssue=false
+
+import bpy
+
+from . import jobs, panels, preferences, properties
+from .operators import (
+    build,
+    cancel,
+    capture,
+    check_installation,
+    choose_video,
+    open_motion,
+    remove,
+    show_folder,
+)
+
+_classes = (
+    preferences.ReelrigPreferences,
+    properties.ReelrigResult,
+    properties.ReelrigSettings,
+    choose_video.REELRIG_OT_choose_video,
+    capture.REELRIG_OT_capture,
+    cancel.REELRIG_OT_cancel,
+    open_motion.REELRIG_OT_open_motion,
+    build.REELRIG_OT_build,
+    remove.REELRIG_OT_remove,
+    show_folder.REELRIG_OT_show_folder,
+    check_installation.REELRIG_OT_check_installation,
+    panels.REELRIG_UL_results,
+    panels.REELRIG_PT_capture,
+    panels.REELRIG_PT_options,
+    panels.REELRIG_PT_motions,
+)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(_classes)
+
+
+def register() -> None:
+    _register_classes()
+    bpy.types.Scene.reelrig = bpy.props.PointerProperty(type=properties.ReelrigSettings)
+
+
+def unregister() -> None:
+    jobs.cancel()
+    del bpy.types.Scene.reelrig
+    _unregister_classes()

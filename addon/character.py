@@ -1,0 +1,151 @@
+"""A motion as a character in a scene: armature, skin and keys in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+from ..core.body.measures import solve_betas
+from ..core.body.model import NUM_BETAS, BodyModel
+from ..core.motion import Motion
+from ..core.skeletons import ARKIT_INDEX, JOINT_NAMES, PARENTS
+from .keys import curves, timing
+from .rig import convert
+from .rig.build import bone_axes, build_armature
+from .rig.rest import rest_bones
+from .rig.skin import build_skin, expression_key_name, fit_slider, skin_shape_keys
+
+# These ARKit units move with the jaw and the eyes: the motion turns those bones, and a keyed shape
+# would do it twice.
+_UNITS_OF_BONES = ("jawOpen", "jawLeft", "jawRight", "eyeLook")
+
+# Betas whose bones differ less than this from the motion's belong to the body at hand.
+_SAME_BODY = 1e-3  # m
+
+
+def add_character(
+    scene: bpy.types.Scene,
+    motion: Motion,
+    body: BodyModel,
+    *,
+    start_frame: float = 1,
+    resample: bool = False,
+) -> bpy.types.Object:
+    """Add ``motion`` to ``scene`` as a keyed character; its armature object comes back.
+
+    The first row stands on ``start_frame``, the rows run at the scene's frame rate: each at its
+    true moment, or, with ``resample``, worked out for whole frames. If anything fails, neither the
+    scene nor the file has anything new in it.
+    """
+    name = f"Reelrig {motion.source}"
+    betas = betas_for_body(motion, body)
+    with _nothing_left_on_failure():
+        armature = build_armature(name, rest_bones(body, betas))
+        skin = build_skin(f"{name} body", body, betas, armature)
+        action = bpy.data.actions.new(name)
+        times = _key_times(scene, motion, start_frame, resample)
+        _key_bones(armature, action, times, motion, body.rest_joints(betas)[0])
+        _key_shapes(skin, action, times, shape_values(motion, body))
+        collection = bpy.data.collections.new(name)
+        collection.objects.link(armature)
+        collection.objects.link(skin)
+        scene.collection.children.link(collection)
+    return armature
+
+
+def betas_for_body(motion: Motion, body: BodyModel) -> np.ndarray:
+    """[10] betas that give ``body`` the shape of the person in ``motion``.
+
+    The motion's own where they give the lengths of its bones, which is so for the body that was
+    fitted. Else they belong to another body, and the motion's measures are solved for. A motion of
+    another tool has neither joints nor measures, and is taken by its word.
+    """
+    betas = np.zeros(NUM_BETAS)
+    count = min(len(motion.betas), NUM_BETAS)
+    betas[:count] = motion.betas[:count]
+    if motion.joints_world is None or not len(motion.measures):
+        return betas
+    found = _bone_lengths(body.rest_joints(betas))
+    if np.abs(found - _bone_lengths(motion.joints_world[0])).max() < _SAME_BODY:
+        return betas
+    return solve_betas(body, motion.measure_names, motion.measures)
+
+
+def shape_values(motion: Motion, body: BodyModel) -> dict[str, np.ndarray]:
+    """Values [T] of the shape keys that ``motion`` moves on ``body``, by name.
+
+    The ARKit units where the body has them and the motion uses them, else the expression: both
+    would move the same skin twice.
+    """
+    if body.arkit_names and motion.arkit.any():
+        names = [name for name in body.arkit_names if not name.startswith(_UNITS_OF_BONES)]
+        return {name: motion.arkit[:, ARKIT_INDEX[name]] for name in names if name in ARKIT_INDEX}
+    count = min(motion.expression.shape[1], body.expression_dirs.shape[2])
+    return {expression_key_name(i): motion.expression[:, i] for i in range(count)}
+
+
+def _bone_lengths(joints: np.ndarray) -> np.ndarray:
+    """[54] m, distances of the joints [55, 3] from their parents."""
+    return np.linalg.norm(joints[1:] - joints[list(PARENTS[1:])], axis=-1)
+
+
+def _key_times(
+    scene: bpy.types.Scene, motion: Motion, start_frame: float, resample: bool
+) -> timing.KeyTimes:
+    scene_fps = scene.render.fps / scene.render.fps_base
+    ratio = timing.rows_per_frame(motion.mocap_frame_rate, scene_fps)
+    place = timing.whole_frame_times if resample else timing.exact_times
+    return place(motion.num_frames, ratio, start_frame)
+
+
+def _key_bones(
+    armature: bpy.types.Object,
+    action: bpy.types.Action,
+    times: timing.KeyTimes,
+    motion: Motion,
+    pelvis_rest: np.ndarray,
+) -> None:
+    axes = bone_axes(armature)
+    quats = timing.slerp_rows(convert.bone_quats(motion.rotvecs, axes), times.rows)
+    locations = convert.root_locations(motion.trans, pelvis_rest, axes[0])
+    curves.write_pose(
+        armature,
+        action,
+        times.frames,
+        {name: quats[:, i_joint] for i_joint, name in enumerate(JOINT_NAMES)},
+        {JOINT_NAMES[0]: timing.lerp_rows(locations, times.rows)},
+    )
+
+
+def _key_shapes(
+    skin: bpy.types.Object,
+    action: bpy.types.Action,
+    times: timing.KeyTimes,
+    values: dict[str, np.ndarray],
+) -> None:
+    shape_keys = skin_shape_keys(skin)
+    for name, rows in values.items():
+        fit_slider(shape_keys.key_blocks[name], rows)
+    keyed = {name: timing.lerp_rows(rows, times.rows) for name, rows in values.items()}
+    curves.write_shape_keys(shape_keys, action, times.frames, keyed)
+
+
+@contextmanager
+def _nothing_left_on_failure() -> Iterator[None]:
+    """Remove what was made within, whatever was raised there."""
+    before = set(_data_blocks())
+    try:
+        yield
+    except BaseException:
+        bpy.data.batch_remove([block for block in _data_blocks() if block not in before])
+        raise
+
+
+def _data_blocks() -> Iterator[bpy.types.ID]:
+    data = bpy.data
+    for kind in (data.objects, data.armatures, data.meshes, data.materials, data.actions):
+        yield from kind
+    yield from data.collections

@@ -1,0 +1,1 @@
+"""Keyframes: which frames they stand on, and how they are written."""

@@ -1,0 +1,1 @@
+"""The buttons: each gathers its inputs, makes one call and reports."""

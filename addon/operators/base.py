@@ -1,0 +1,34 @@
+"""What all operators share."""
+# The mixin's other half is bpy.types.Operator.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from ...core.errors import ReelrigError
+
+
+class ReportsErrors:
+    """Turns a ReelrigError into an error report. Anything else is a bug: its traceback shows."""
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.guard(self.run, context)
+
+    def guard(self, action: Callable[[bpy.types.Context], None], context) -> set[str]:
+        try:
+            action(context)
+        except ReelrigError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def warn(self, text: str) -> None:
+        self.report({"WARNING"}, text)
+
+    @classmethod
+    def poll_object_mode(cls, context: bpy.types.Context) -> bool:
+        cls.poll_message_set("Go to Object Mode first")
+        return context.mode == "OBJECT"

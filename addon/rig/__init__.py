@@ -1,0 +1,1 @@
+"""The character: its armature, its skin, and the way from core arrays to bones."""

@@ -1,0 +1,1 @@
+"""The inference core: video in, a Motion out. Never imports bpy."""

@@ -1,0 +1,157 @@
+"""The command line ``reelrig``: the same pipeline without Blender's window."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .config import CaptureConfig, CaptureJob
+from .errors import ReelrigError
+from .protocol import Done, Failed, Message, Progress, Warn, message_to_line
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one sentence on stderr when the user can act."""
+    args = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return args.run(args)
+    except ReelrigError as error:
+        if getattr(args, "progress", "text") == "json":
+            _send_json(Failed(str(error)))
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("Cancelled; nothing was written.\n")
+        return 130
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    """A polite kill cleans up half-written files the way Ctrl+C does."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reelrig", description="Markerless motion capture: video in, SMPL-X animation out."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_capture(commands)
+    _add_build(commands)
+    doctor = commands.add_parser("doctor", help="say what runs where, with a self-test")
+    doctor.set_defaults(run=_run_doctor)
+    return parser
+
+
+def _add_capture(commands: argparse._SubParsersAction) -> None:
+    capture = commands.add_parser("capture", help="solve a video into a motion file")
+    capture.add_argument("video", type=Path, help="video, folder of images, or frame_%%04d.png")
+    capture.add_argument("-o", "--output", type=Path, required=True, help="motion file (.npz)")
+    capture.add_argument("--start", type=float, default=0.0, metavar="S", help="from this second")
+    capture.add_argument("--end", type=float, metavar="S", help="to this second")
+    capture.add_argument("--person", default="0", metavar="N|all", help="0 is the first")
+    capture.add_argument("--method", default="analytic", choices=("analytic",))
+    capture.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    capture.add_argument("--camera", default="static", choices=("static", "moving"))
+    capture.add_argument("--focal-px", type=float, metavar="F", help="focal length in pixels")
+    capture.add_argument("--smooth", type=float, default=0.06, metavar="S", help="0: raw")
+    capture.add_argument("--body", metavar="SMPLX.npz", help="your own SMPL-X body")
+    capture.add_argument("--overlay", type=Path, metavar="MP4", help="draw the result on the video")
+    capture.add_argument("--progress", default="text", choices=("text", "json"))
+    capture.set_defaults(run=_run_capture)
+
+
+def _add_build(commands: argparse._SubParsersAction) -> None:
+    build = commands.add_parser("build", help="make a .blend of a motion file (needs bpy)")
+    build.add_argument("motion", type=Path, help="motion file (.npz)")
+    build.add_argument("-o", "--output", type=Path, required=True, help="scene (.blend)")
+    build.add_argument("--body", type=Path, metavar="SMPLX.npz", help="your own SMPL-X body")
+    build.add_argument("--export", type=Path, metavar="FILE", help=".fbx, .glb, .bvh or .usd")
+    build.set_defaults(run=_run_build)
+
+
+def _run_capture(args: argparse.Namespace) -> int:
+    config = CaptureConfig(
+        start_s=args.start,
+        end_s=args.end,
+        method=args.method,
+        device=args.device,
+        person=_person(args.person),
+        camera=args.camera,
+        focal_px=args.focal_px,
+        smooth_s=args.smooth,
+        body=args.body,
+    )
+    job = CaptureJob(video=args.video, output=args.output, overlay=args.overlay, config=config)
+    # Imported late: torch and the networks take seconds, and wrong arguments should not wait.
+    from .pipeline import capture
+
+    send = _send_json if args.progress == "json" else _send_text
+    send(Done([str(capture(job, send))]))
+    return 0
+
+
+def _person(text: str) -> int:
+    """The chosen person; ``all`` is the one person that the detector finds."""
+    if text == "all":
+        return 0
+    if not text.isdigit():
+        raise ReelrigError(f"--person takes a number from 0 or `all`, got {text!r}.")
+    return int(text)
+
+
+def _send_json(message: Message) -> None:
+    sys.stdout.write(message_to_line(message))
+    sys.stdout.flush()
+
+
+def _send_text(message: Message) -> None:
+    match message:
+        case Progress(stage, done, total, eta_s):
+            share = f"{done}/{total}" if total else str(done)
+            eta = "" if eta_s is None else f", {eta_s:.0f} s left"
+            # In a terminal one line renews itself; a log file only wants each stage's end.
+            if sys.stderr.isatty():
+                sys.stderr.write(f"\r{stage}: {share}{eta}   ")
+            if done == total:
+                sys.stderr.write(f"\r{stage}: {share}   \n")
+        case Warn(text):
+            sys.stderr.write(f"Note: {text}\n")
+        case Done(outputs):
+            sys.stdout.write("".join(f"{output}\n" for output in outputs))
+        case Failed(text):
+            sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _run_build(args: argparse.Namespace) -> int:
+    """Blender's half runs in a child process: the core never imports bpy."""
+    if importlib.util.find_spec("bpy") is None:
+        raise ReelrigError(
+            "`reelrig build` needs Blender's Python module bpy, which is not installed here. "
+            "Run `make setup`, or open the motion file in Blender's Reelrig panel."
+        )
+    command = [sys.executable, "-m", "reelrig.addon.scene_file", str(args.motion)]
+    command += ["-o", str(args.output)]
+    for option in ("body", "export"):
+        value = getattr(args, option)
+        if value is not None:
+            command += [f"--{option}", str(value)]
+    return subprocess.run(command, check=False).returncode
+
+
+def _run_doctor(args: argparse.Namespace) -> int:
+    from .doctor import examine
+
+    write: Callable[[str], object] = sys.stdout.write
+    is_well = examine(lambda line: write(line + "\n"))
+    return 0 if is_well else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

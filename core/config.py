@@ -1,0 +1,99 @@
+"""What a capture needs besides the video."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from .errors import ReelrigError
+
+Device = Literal["auto", "cpu", "cuda"]
+Method = Literal["analytic"]
+Camera = Literal["static", "moving"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureConfig:
+    """Settings of a capture. Defaults are the recommended ones."""
+
+    start_s: float = 0.0  # first moment of the video to capture
+    end_s: float | None = None  # last moment; None: to the end
+    method: Method = "analytic"
+    device: Device = "auto"
+    person: int = 0  # the largest person is 0
+    camera: Camera = "static"
+    focal_px: float | None = None  # None: sqrt(width^2 + height^2)
+    smooth_s: float = 0.06  # standard deviation of the zero-lag smoothing; 0 switches it off
+    body: str | None = None  # path of an SMPL-X-format .npz; None: the body shipped with Reelrig
+
+    def __post_init__(self) -> None:
+        if self.start_s < 0:
+            raise ReelrigError(f"The start must be 0 seconds or later, got {self.start_s:g}.")
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ReelrigError(
+                f"The end must be later than the start ({self.start_s:g} s), got {self.end_s:g} s."
+            )
+        if self.method not in get_args(Method):
+            raise ReelrigError(
+                f"The method must be one of {', '.join(get_args(Method))}, got {self.method!r}."
+            )
+        if self.device not in get_args(Device):
+            raise ReelrigError(
+                f"The device must be one of {', '.join(get_args(Device))}, got {self.device!r}."
+            )
+        if self.camera != "static":
+            raise ReelrigError(
+                f"The camera must be static, got {self.camera!r}: this version cannot follow a "
+                "moving camera. Choose a shot from a camera at rest."
+            )
+        if self.focal_px is not None and self.focal_px <= 0:
+            raise ReelrigError(f"The focal length must be above 0 pixels, got {self.focal_px:g}.")
+        if self.smooth_s < 0:
+            raise ReelrigError(f"The smoothing must be 0 seconds or more, got {self.smooth_s:g}.")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_dict(cls, values: dict) -> CaptureConfig:
+        """The config of a job message; unknown keys are refused, so that no setting is lost."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ReelrigError(f"Unknown capture settings: {', '.join(sorted(unknown))}.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureJob:
+    """One capture: where from, where to, how."""
+
+    video: Path
+    output: Path
+    overlay: Path | None = None
+    config: CaptureConfig = CaptureConfig()
+
+    def to_line(self) -> str:
+        return (
+            json.dumps(
+                {
+                    "video": str(self.video),
+                    "output": str(self.output),
+                    "overlay": None if self.overlay is None else str(self.overlay),
+                    "config": asdict(self.config),
+                }
+            )
+            + "\n"
+        )
+
+    @classmethod
+    def from_line(cls, line: str) -> CaptureJob:
+        values = json.loads(line)
+        overlay = values["overlay"]
+        return cls(
+            video=Path(values["video"]),
+            output=Path(values["output"]),
+            overlay=None if overlay is None else Path(overlay),
+            config=CaptureConfig.from_dict(values["config"]),
+        )

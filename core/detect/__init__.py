@@ -1,0 +1,1 @@
+"""The detectors: video frames in, whole-body landmarks of each person out."""

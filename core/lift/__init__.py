@@ -1,0 +1,1 @@
+"""The recoverers: landmarks of one person in, CameraMotion out."""

@@ -1,0 +1,272 @@
+"""The baseline recoverer: SMPL-X rotations straight from 3D landmarks, by geometry alone.
+
+No training, no body prior: what the landmarks say is what comes out. Every later method must
+beat it, and fits start from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..body.measures import solve_betas
+from ..body.skinning import joints_from_pose
+from ..camera_motion import CameraMotion
+from ..errors import VideoError
+from ..landmarks import Landmarks
+from ..rotation import axes_to_matrix, scale_rotation, swing_between
+from ..skeletons import (
+    ARKIT_NAMES,
+    BODY_LANDMARK_INDEX,
+    JOINT_INDEX,
+    JOINT_NAMES,
+    LANDMARK_PARTS,
+    NUM_JOINTS,
+    PARENTS,
+)
+from . import face as faces
+from . import hands, limbs
+from .limbs import BodyPoints
+from .placement import pixel_slopes, put_on_rays, solve_offset
+from .rest import reference_body, rest_bone, rest_middle, rest_point
+
+MIN_FRAMES_SEEN = 5
+
+_SIDES = ("left", "right")
+_LARGEST_HEAD_TURN = 1.4  # rad, head against chest, both joints of the neck together
+_MEASURED_BONES = {
+    "upper_arm": ("shoulder", "elbow"),
+    "forearm": ("elbow", "wrist"),
+    "thigh": ("hip", "knee"),
+    "shank": ("knee", "ankle"),
+}
+# Landmarks that lie on SMPL-X joints of the same name.
+_SHARED = tuple(
+    f"{side}_{name}"
+    for name in ("hip", "shoulder", "knee", "ankle", "elbow", "wrist")
+    for side in _SIDES
+)
+_MIN_MEASURE_CONFIDENCE = 0.5
+_FACE_JOINTS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
+_ROUGH_HAND_TRUST = 0.4  # the body's own three knuckle landmarks are a coarse hand
+_ROUGH_HEAD_TRUST = 0.6  # and its ears and nose a coarse head
+_FACE_BLOCK = 1024  # rows of faces solved at once: keeps memory flat on long clips
+
+
+class AnalyticLifter:
+    """Swing from bone directions; twist from the next joint, the palm and the foot."""
+
+    def lift(self, landmarks: Landmarks, rate: float, focal_px: float) -> CameraMotion:
+        seen = landmarks.is_seen
+        if seen.sum() < MIN_FRAMES_SEEN:
+            raise VideoError(
+                f"A person was seen in {int(seen.sum())} of {len(seen)} frames, at least "
+                f"{MIN_FRAMES_SEEN} are needed. Choose a range in which the whole person is visible."
+            )
+        parts = _parts_in_camera_axes(landmarks, focal_px)
+        confidence = torch.from_numpy(landmarks.confidence)
+        rotations = torch.eye(3).repeat(len(seen), NUM_JOINTS, 1, 1)
+        trust = torch.zeros(len(seen), NUM_JOINTS)
+        rows = torch.from_numpy(np.flatnonzero(seen))
+        rotations[rows], trust[rows] = _lift_body(
+            {name: part[rows] for name, part in parts.items()}, confidence[rows]
+        )
+        arkit = torch.zeros(len(seen), len(ARKIT_NAMES))
+        rows = torch.nonzero(confidence[:, LANDMARK_PARTS["face"]].amin(1) > 0)[:, 0]
+        if len(rows):
+            face_px = torch.from_numpy(landmarks.points_px[:, LANDMARK_PARTS["face"]])
+            arkit[rows], face_trust = _lift_face(parts["face"][rows], face_px[rows])
+            for name in _FACE_JOINTS:
+                trust[rows, JOINT_INDEX[name]] = face_trust
+        rotations[:, JOINT_INDEX["jaw"]] = faces.jaw_rotation(arkit)
+        rotations[:, JOINT_INDEX["left_eye_smplhf"]] = faces.eye_rotation(arkit)
+        rotations[:, JOINT_INDEX["right_eye_smplhf"]] = faces.eye_rotation(arkit)
+        names, measures = _measure(landmarks)
+        return CameraMotion(
+            rate=rate,
+            rotations=rotations,
+            pelvis=_place(landmarks, rotations, names, measures, focal_px),
+            arkit=arkit,
+            confidence=trust,
+            focal_px=focal_px,
+            measures=measures,
+            measure_names=names,
+        )
+
+
+def _parts_in_camera_axes(landmarks: Landmarks, focal_px: float) -> dict[str, Tensor]:
+    """The hints of each part [T, K, 3], turned from the ray it was seen along into the camera.
+
+    The networks see a crop as if the camera looked straight at it, so a person at the picture's
+    side comes out turned (Li et al. 2022, CLIFF, section 3.1). Only sideways: on renders of the
+    body with known cameras the seen heading follows the ray by 0.7 of its angle, the seen lean
+    does not follow it at all (docs/benchmarks.md).
+    """
+    width = landmarks.image_size[0]
+    forward = torch.tensor([0.0, 0.0, 1.0])
+    turned = {}
+    for name, part in LANDMARK_PARTS.items():
+        points_px = landmarks.points_px[:, part]
+        # BlazePose crops about the hips, the hand and face networks about their own middle.
+        hips = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in _SIDES]
+        middle_px = (points_px[:, hips] if name == "body" else points_px)[..., 0].mean(1)
+        slope = torch.from_numpy((middle_px - width / 2) / focal_px).float()
+        ray = torch.stack([slope, torch.zeros_like(slope), torch.ones_like(slope)], -1)
+        camera_from_crop = swing_between(forward, ray)
+        hints = torch.from_numpy(landmarks.hints[:, part])
+        turned[name] = hints @ camera_from_crop.transpose(-1, -2)
+    body = LANDMARK_PARTS["body"]
+    slopes = pixel_slopes(
+        torch.from_numpy(landmarks.points_px[:, body]), focal_px, landmarks.image_size
+    )
+    confidence = torch.from_numpy(landmarks.confidence[:, body])
+    turned["body"] = put_on_rays(turned["body"], slopes, confidence)
+    return turned
+
+
+class _Pose:
+    """The rows of one person in which something was seen, being filled joint by joint."""
+
+    def __init__(self, num_rows: int) -> None:
+        self.camera_from_joint: dict[str, Tensor] = {}
+        self.trust = torch.zeros(num_rows, NUM_JOINTS)
+
+    def put(self, name: str, camera_from_joint: Tensor, trust: Tensor) -> None:
+        self.camera_from_joint[name] = camera_from_joint
+        self.trust[:, JOINT_INDEX[name]] = trust
+
+    def local_rotations(self) -> Tensor:
+        """[T, 55, 3, 3] parent from joint; a joint that was not put keeps its parent's turn."""
+        whole: list[Tensor] = []
+        for i_joint, name in enumerate(JOINT_NAMES):
+            inherited = whole[PARENTS[i_joint]] if i_joint else torch.eye(3)
+            whole.append(self.camera_from_joint.get(name, inherited))
+        camera_from_joint = torch.stack(whole, 1)
+        local = camera_from_joint[:, list(PARENTS)].transpose(-1, -2) @ camera_from_joint
+        local[:, 0] = camera_from_joint[:, 0]
+        return local
+
+
+def _lift_body(parts: dict[str, Tensor], confidence: Tensor) -> tuple[Tensor, Tensor]:
+    """Local rotations [T, 55, 3, 3] and trust [T, 55] of trunk, limbs, hands and neck."""
+    body = BodyPoints(parts["body"], confidence[:, LANDMARK_PARTS["body"]])
+    pose = _Pose(len(confidence))
+    pelvis, chest = limbs.trunk_rotations(body)
+    trunk_trust = body.trust("left_hip", "right_hip", "left_shoulder", "right_shoulder")
+    bend = pelvis.transpose(-1, -2) @ chest
+    pose.put("pelvis", pelvis, trunk_trust)
+    pose.put("spine1", pelvis @ scale_rotation(bend, 1 / 3), trunk_trust)
+    pose.put("spine2", pelvis @ scale_rotation(bend, 2 / 3), trunk_trust)
+    pose.put("spine3", chest, trunk_trust)
+    _lift_head(body, parts["face"], confidence[:, LANDMARK_PARTS["face"]].amin(1), chest, pose)
+    for side in _SIDES:
+        _lift_leg(body, side, pelvis, pose)
+        hand_trust = confidence[:, LANDMARK_PARTS[f"{side}_hand"]].amin(1)
+        _lift_arm(body, side, chest, parts[f"{side}_hand"], hand_trust, pose)
+    local = pose.local_rotations()
+    for side in _SIDES:
+        _lift_fingers(side, parts[f"{side}_hand"], pose, local)
+    return local, pose.trust
+
+
+def _lift_leg(body: BodyPoints, side: str, pelvis: Tensor, pose: _Pose) -> None:
+    thigh, shank, foot = limbs.leg_rotations(body, side, pelvis)
+    hip, knee, ankle = (f"{side}_{name}" for name in ("hip", "knee", "ankle"))
+    foot_trust = body.trust(ankle, f"{side}_heel", f"{side}_foot_index")
+    pose.put(hip, thigh, body.trust(hip, knee))
+    pose.put(knee, shank, body.trust(hip, knee, ankle))
+    pose.put(ankle, foot, foot_trust)
+    pose.put(f"{side}_foot", foot, foot_trust)
+
+
+def _lift_arm(
+    body: BodyPoints, side: str, chest: Tensor, hand: Tensor, hand_trust: Tensor, pose: _Pose
+) -> None:
+    shoulder, elbow, wrist = (f"{side}_{name}" for name in ("shoulder", "elbow", "wrist"))
+    upper, forearm = limbs.arm_rotations(body, side, chest)
+    palm = limbs.palm_from_body(body, side, forearm)
+    is_seen = hand_trust > 0
+    palm[is_seen] = hands.palm_rotation(side, hand[is_seen])
+    forearm, palm = limbs.split_forearm_twist(side, forearm, palm)
+    arm_trust = body.trust(shoulder, elbow, wrist)
+    pose.put(f"{side}_collar", chest, body.trust(shoulder))
+    pose.put(shoulder, upper, body.trust(shoulder, elbow))
+    pose.put(elbow, forearm, arm_trust)
+    pose.put(wrist, palm, torch.maximum(hand_trust, _ROUGH_HAND_TRUST * arm_trust))
+    for finger in hands.FINGERS:
+        for i_bone in (1, 2, 3):
+            pose.trust[:, JOINT_INDEX[f"{side}_{finger}{i_bone}"]] = hand_trust
+
+
+def _lift_fingers(side: str, hand: Tensor, pose: _Pose, local: Tensor) -> None:
+    """Put the fingers' bends into ``local``, in the rows where the hand was seen."""
+    first = JOINT_INDEX[f"{side}_index1"]
+    is_seen = pose.trust[:, first] > 0
+    palm = hands.palm_rotation(side, hand[is_seen])
+    local[is_seen, first : first + 15] = hands.finger_rotations(side, hand[is_seen], palm)
+
+
+def _lift_head(
+    body: BodyPoints, face: Tensor, face_trust: Tensor, chest: Tensor, pose: _Pose
+) -> None:
+    """Neck and head share the turn; the face mesh tells it, else the ears and the nose."""
+    ears = ("left_ear", "right_ear")
+    forward = body.at("nose") - body.at(*ears)
+    rest_across = rest_bone(*ears[::-1])
+    rest = axes_to_matrix(rest_across, rest_point("nose") - rest_middle(*ears), "xz")
+    head = axes_to_matrix(body.bone(*ears[::-1]), forward, "xz") @ rest.transpose(-1, -2)
+    is_seen = face_trust > 0
+    head[is_seen] = faces.head_rotation(face[is_seen])
+    turn = chest.transpose(-1, -2) @ limbs.limit_turn(chest, head, _LARGEST_HEAD_TURN)
+    trust = torch.maximum(face_trust, _ROUGH_HEAD_TRUST * body.trust("nose", *ears))
+    pose.put("neck", chest @ scale_rotation(turn, 0.5), trust)
+    pose.put("head", chest @ turn, trust)
+
+
+def _lift_face(face: Tensor, face_px: Tensor) -> tuple[Tensor, Tensor]:
+    """ARKit scores [T, 52] and their trust [T] of the rows in which the face was seen."""
+    head = torch.cat([faces.head_rotation(block) for block in face.split(_FACE_BLOCK)])
+    trust = faces.face_trust(faces.face_width_px(face_px))
+    at_rest = [
+        faces.face_in_rest_axes(block, turn)
+        for block, turn in zip(face.split(_FACE_BLOCK), head.split(_FACE_BLOCK), strict=True)
+    ]
+    return faces.arkit_scores(torch.cat(at_rest)) * trust[:, None], trust
+
+
+def _place(
+    landmarks: Landmarks,
+    rotations: Tensor,
+    names: tuple[str, ...],
+    measures: np.ndarray,
+    focal_px: float,
+) -> Tensor:
+    """[T, 3] m, the pelvis in camera axes, of the reference body with the measured limbs."""
+    betas = solve_betas(reference_body(), names, measures)
+    joints, _ = joints_from_pose(reference_body(), betas, rotations, torch.zeros(len(rotations), 3))
+    seen = [JOINT_INDEX[name] for name in _SHARED]
+    rows = [BODY_LANDMARK_INDEX[name] for name in _SHARED]
+    points_px = torch.from_numpy(landmarks.points_px[:, rows])
+    return solve_offset(
+        (joints - joints[:, :1])[:, seen],
+        pixel_slopes(points_px, focal_px, landmarks.image_size),
+        torch.from_numpy(landmarks.confidence[:, rows]),
+    )
+
+
+def _measure(landmarks: Landmarks) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and lengths [M] in metres of the limbs: medians over the rows that show them well."""
+    names, values = [], []
+    for name, (start, end) in _MEASURED_BONES.items():
+        lengths = []
+        for side in _SIDES:
+            pair = [BODY_LANDMARK_INDEX[f"{side}_{joint}"] for joint in (start, end)]
+            shown = landmarks.confidence[:, pair].min(1) > _MIN_MEASURE_CONFIDENCE
+            bones = landmarks.hints[shown][:, pair[1]] - landmarks.hints[shown][:, pair[0]]
+            lengths.append(np.linalg.norm(bones, axis=1))
+        shown_lengths = np.concatenate(lengths)
+        if len(shown_lengths):
+            names.append(name)
+            values.append(float(np.median(shown_lengths)))
+    return tuple(names), np.array(values)

@@ -1,0 +1,188 @@
+"""Head, jaw, eyes and ARKit scores from the 478 face landmarks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..rotation import fit_rotation, rotvec_to_matrix
+from ..skeletons import ARKIT_INDEX, ARKIT_NAMES
+from .rest import reference_body
+
+# MediaPipe Face Mesh numbers (face_mesh_connections.py and the canonical face model of the
+# Apache-2.0 mediapipe package). "left" is the person's left.
+_EYE_CORNERS = {"left": (362, 263), "right": (133, 33)}
+_IRIS = {"left": 473, "right": 468}
+_LIDS = {"left": (386, 374), "right": (159, 145)}
+_INNER_LIPS = (13, 14)
+
+_EYEBALL_RADIUS_M = 0.012
+_GAZE_LIMIT = (0.35, 0.5)  # rad, up or down and sideways
+# A full jawLeft or jawRight turns the jaw by this much about y: measured on the free body's
+# sculpted unit.
+_JAW_SIDE_ANGLE = 0.0886
+# Depth of the face mesh is a guess of the network and noisier than the picture plane.
+_DEPTH_TRUST = 0.3
+# Ridge on the scores: a share of what each unit moves, and a floor in metres for those that
+# hardly move anything and would only follow noise.
+_RIDGE_SHARE, _RIDGE_M = 0.02, 0.0015
+_NUM_SOLVER_STEPS = 60
+# Faces smaller than this give no usable expression, larger ones than the second a full one.
+_FACE_WIDTH_RANGE_PX = (25.0, 90.0)
+
+# Scores that are not solved from the surface: the eyes' directions come from the irises, the
+# tongue is not among the landmarks.
+_NOT_SOLVED = ("eyeLook", "tongueOut")
+
+
+@cache
+def _face_rest() -> Tensor:
+    """[478, 3] m, the reference body's face landmarks at rest."""
+    return torch.from_numpy(reference_body().face_points())
+
+
+@cache
+def _score_dirs() -> Tensor:
+    """[478, 3, 52] m, movement of the face landmarks at a full score."""
+    body = reference_body()
+    dirs = torch.from_numpy(np.float32(body.on_face_landmarks(body.arkit_dirs)))
+    for name, i_score in ARKIT_INDEX.items():
+        if name.startswith(_NOT_SOLVED):
+            dirs[..., i_score] = 0
+    return dirs
+
+
+@cache
+def _rigidity() -> Tensor:
+    """[478] weights for the head's fit: high where no expression moves the face."""
+    movement = torch.linalg.vector_norm(_score_dirs(), dim=1).amax(1)
+    weight = 1 / (1 + (movement / 0.002) ** 2)
+    weight[468:] = 0  # irises turn with the eyes
+    return weight
+
+
+def head_rotation(face: Tensor) -> Tensor:
+    """Head, camera from joint [T, 3, 3], from the landmarks [T, 478, 3] (any scale)."""
+    rest = _face_rest().expand_as(face)
+    return fit_rotation(rest, face, _rigidity().expand(face.shape[:-1]))
+
+
+def face_width_px(face_px: Tensor) -> Tensor:
+    """[T] px, the larger side of the landmarks' box [T, 478, 2]."""
+    return (face_px.amax(1) - face_px.amin(1)).amax(-1)
+
+
+def face_trust(width_px: Tensor) -> Tensor:
+    """[T] 0..1: how much an expression can be read off a face of this size."""
+    low, high = _FACE_WIDTH_RANGE_PX
+    return ((width_px - low) / (high - low)).clamp(0, 1)
+
+
+def face_in_rest_axes(face: Tensor, head: Tensor) -> Tensor:
+    """[T, 478, 3] m: the seen face turned, scaled and moved onto the reference face."""
+    weight = (_rigidity() / _rigidity().sum())[:, None]
+    turned = face @ head
+    turned = turned - (weight * turned).sum(1, keepdim=True)
+    rest = _face_rest() - (weight * _face_rest()).sum(0)
+    planar = torch.tensor([1.0, 1.0, 0.0])
+    scale = (weight * planar * turned * rest).sum((1, 2)) / (
+        (weight * planar * turned**2).sum((1, 2)).clamp_min(1e-12)
+    )
+    return turned * scale[:, None, None] + (weight * _face_rest()).sum(0)
+
+
+def arkit_scores(face: Tensor) -> Tensor:
+    """[T, 52] 0..1 from faces in rest axes [T, 478, 3]: the units' mix that moves them so.
+
+    Movement is counted from the person's own neutral face. Box-constrained ridge regression by
+    accelerated projected gradient (Nesterov 1983); all frames at once.
+    """
+    movement = face - _neutral_face(face)
+    trust = torch.tensor([1.0, 1.0, _DEPTH_TRUST])[:, None]
+    dirs = (_score_dirs() * trust).flatten(0, 1)
+    gram = dirs.T @ dirs
+    gram = gram + torch.diag(_RIDGE_SHARE * gram.diagonal() + _RIDGE_M**2)
+    target = (movement * trust[:, 0]).flatten(1) @ dirs
+    step = 1 / torch.linalg.matrix_norm(gram, 2)
+    scores = torch.zeros_like(target)
+    ahead, momentum = scores, 1.0
+    for _ in range(_NUM_SOLVER_STEPS):
+        updated = (ahead - step * (ahead @ gram - target)).clamp(0, 1)
+        next_momentum = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
+        ahead = updated + (momentum - 1) / next_momentum * (updated - scores)
+        scores, momentum = updated, next_momentum
+    return _with_gaze_scores(scores, gaze_angles(face))
+
+
+def _neutral_face(face: Tensor) -> Tensor:
+    """[478, 3] m: median over the calmer half of the frames, mouth shut and eyes not.
+
+    Speech and blinks are sorted out that way; other expressions by being the exception.
+    """
+    mouth = _distance(face, *_INNER_LIPS)
+    eyes = sum(_distance(face, *lids) for lids in _LIDS.values())
+    closed = (eyes.median() - eyes).clamp_min(0)
+    activity = _rank(mouth) + _rank(closed)
+    calm = activity.argsort(stable=True)[: (len(face) + 1) // 2]
+    return face[calm].median(0).values
+
+
+def _rank(values: Tensor) -> Tensor:
+    return values.argsort(stable=True).argsort().float()
+
+
+def _distance(face: Tensor, first: int, second: int) -> Tensor:
+    return torch.linalg.vector_norm(face[:, first] - face[:, second], dim=-1)
+
+
+def gaze_angles(face: Tensor) -> Tensor:
+    """[T, 2] rad, how far the eyes look up and to the person's left, both eyes alike.
+
+    The iris is seen against the middle of the eye's corners. Up and down is counted from the
+    clip's median, because the lids' corners do not tell the level.
+    """
+    offsets = []
+    for side, corners in _EYE_CORNERS.items():
+        middle = face[:, corners].mean(1)
+        offsets.append(face[:, _IRIS[side], :2] - middle[:, :2])
+    offset = torch.stack(offsets).mean(0)
+    vertical = offset[:, 1] - offset[:, 1].median()
+    angles = torch.asin(
+        (torch.stack([vertical, offset[:, 0]], -1) / _EYEBALL_RADIUS_M).clamp(-1, 1)
+    )
+    limit = torch.tensor(_GAZE_LIMIT)
+    return angles.clamp(-limit, limit)
+
+
+def _with_gaze_scores(scores: Tensor, gaze: Tensor) -> Tensor:
+    """The scores with the eight eyeLook units set from the gaze."""
+    up, left = (gaze / torch.tensor(_GAZE_LIMIT)).unbind(-1)
+    scores = scores.clone()
+    for side in ("Left", "Right"):
+        out = left if side == "Left" else -left
+        for unit, value in (("Up", up), ("Down", -up), ("Out", out), ("In", -out)):
+            scores[:, ARKIT_INDEX[f"eyeLook{unit}{side}"]] = value.clamp(0, 1)
+    return scores
+
+
+def jaw_rotation(scores: Tensor) -> Tensor:
+    """Jaw, parent from joint [T, 3, 3], from the ARKit scores [T, 52]."""
+    opened = scores[:, ARKIT_INDEX["jawOpen"]] * reference_body().jaw_open_angle
+    to_left = scores[:, ARKIT_INDEX["jawLeft"]] - scores[:, ARKIT_INDEX["jawRight"]]
+    angles = torch.stack([opened, _JAW_SIDE_ANGLE * to_left, torch.zeros_like(opened)], -1)
+    return rotvec_to_matrix(angles)
+
+
+def eye_rotation(scores: Tensor) -> Tensor:
+    """Either eye, parent from joint [T, 3, 3], from the ARKit scores [T, 52]."""
+
+    def difference(positive: str, negative: str) -> Tensor:
+        return scores[:, ARKIT_INDEX[positive]] - scores[:, ARKIT_INDEX[negative]]
+
+    up = difference("eyeLookUpLeft", "eyeLookDownLeft") * _GAZE_LIMIT[0]
+    left = difference("eyeLookOutLeft", "eyeLookInLeft") * _GAZE_LIMIT[1]
+    # A turn about x by a positive angle looks down, one about y to the left.
+    return rotvec_to_matrix(torch.stack([-up, left, torch.zeros_like(up)], -1))

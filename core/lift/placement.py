@@ -1,0 +1,48 @@
+"""Where the person stands before the camera, from the size and place of the picture.
+
+A pinhole camera whose principal point is the picture's middle sees a point X, moved by t, at
+u = f (X + t)_xy / (X + t)_z: linear in t once multiplied out.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_NEAREST_M = 0.3
+_MIN_WEIGHT = 1e-3  # keeps the system solvable in rows where hardly anything is seen
+
+
+def pixel_slopes(points_px: Tensor, focal_px: float, image_size: tuple[int, int]) -> Tensor:
+    """[..., 2] x / z and y / z of the rays through pixels [..., 2], camera axes."""
+    return (points_px - torch.tensor(image_size) / 2) / focal_px
+
+
+def solve_offset(points: Tensor, slopes: Tensor, confidence: Tensor) -> Tensor:
+    """[T, 3] m, the shift that brings points [T, N, 3] m closest to their rays.
+
+    ``slopes`` [T, N, 2] as of pixel_slopes, ``confidence`` [T, N]. Weighted least squares.
+    """
+    weight = (confidence**2).clamp_min(_MIN_WEIGHT)
+    # Rows of the system: t_xy - slope t_z = slope X_z - X_xy.
+    one, zero = torch.ones_like(weight), torch.zeros_like(weight)
+    across = torch.stack([one, zero, -slopes[..., 0]], -1)
+    down = torch.stack([zero, one, -slopes[..., 1]], -1)
+    matrix = torch.cat([across, down], 1)
+    target = (slopes * points[..., 2:] - points[..., :2]).transpose(1, 2).flatten(1)
+    weights = weight.repeat(1, 2)[..., None]
+    normal = matrix.transpose(1, 2) @ (weights * matrix)
+    right = matrix.transpose(1, 2) @ (weights * target[..., None])
+    offset = torch.linalg.solve(normal.double(), right.double())[..., 0].float()
+    return torch.cat([offset[:, :2], offset[:, 2:].clamp_min(_NEAREST_M)], 1)
+
+
+def put_on_rays(points: Tensor, slopes: Tensor, confidence: Tensor) -> Tensor:
+    """[T, N, 3] m: the points moved before the camera and onto their pixels' rays.
+
+    The networks see a landmark's place in the picture far better than its place in space, so
+    of a point seen well only the depth is kept; an unseen one keeps its place in space.
+    """
+    placed = points + solve_offset(points, slopes, confidence)[:, None]
+    on_ray = torch.cat([slopes * placed[..., 2:], placed[..., 2:]], -1)
+    return placed + confidence[..., None] * (on_ray - placed)

@@ -1,0 +1,148 @@
+"""Layers over the raw motion: gaps bridged, noise taken out without lag."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .camera_motion import CameraMotion
+from .rotation import matrix_to_rotvec, nearest_rotation, rotvec_to_matrix
+
+# Gaps up to this long are bridged from end to end; over longer ones a part with a rest pose
+# (fingers, face) goes to rest and comes back, half of this at each end.
+_BRIDGE_S = 1.0
+# Depth is the least certain direction of a single camera and gets this much more smoothing.
+_DEPTH_FACTOR = 3.0
+_TRUNCATE_SIGMAS = 3.0
+_MIN_WEIGHT = 1e-3
+
+# Joints that are seen and lost together.
+_PARTS = {
+    "body": slice(0, 22),
+    "face": slice(22, 25),
+    "left_hand": slice(25, 40),
+    "right_hand": slice(40, 55),
+}
+
+
+def fill_gaps(motion: CameraMotion, resting: Tensor) -> CameraMotion:
+    """Every joint posed in every row; confidence stays 0 where a pose is only bridged.
+
+    ``resting`` [55, 3, 3] parent from joint: the pose that hands and face take when they are
+    out of sight for long. The body has none: it is always bridged, or held at the ends.
+    """
+    rotations, arkit = motion.rotations.clone(), motion.arkit.clone()
+    pelvis = motion.pelvis.clone()
+    longest = motion.rate * _BRIDGE_S
+    for name, part in _PARTS.items():
+        seen = motion.confidence[:, part].amax(1) > 0
+        for start, end in _gaps(seen):
+            rest = None if name == "body" else resting[part]
+            rotations[start:end, part] = _bridge_rotations(
+                rotations[:, part], start, end, rest, longest
+            )
+            if name == "body":
+                pelvis[start:end] = _bridge_values(pelvis, start, end, None, longest)
+            if name == "face":
+                neutral = torch.zeros(arkit.shape[1])
+                arkit[start:end] = _bridge_values(arkit, start, end, neutral, longest)
+    return replace(motion, rotations=rotations, arkit=arkit, pelvis=pelvis)
+
+
+def _gaps(seen: Tensor) -> list[tuple[int, int]]:
+    """(start, end) rows of each run in which ``seen`` [T] is false."""
+    edges = torch.diff(seen.int(), prepend=torch.ones(1), append=torch.ones(1))
+    starts = torch.nonzero(edges < 0)[:, 0].tolist()
+    ends = torch.nonzero(edges > 0)[:, 0].tolist()
+    return list(zip(starts, ends, strict=True))
+
+
+def _shares(start: int, end: int, num_rows: int, has_rest: bool, longest: float) -> Tensor:
+    """[3, N] shares of the pose before the gap, of the one after it, and of the rest pose."""
+    rows = torch.arange(start, end, dtype=torch.float32)
+    since, until = rows - (start - 1), end - rows
+    after = since / (since + until)
+    if start == 0:
+        after = torch.ones_like(rows)
+    elif end == num_rows:
+        after = torch.zeros_like(rows)
+    rest = torch.zeros_like(rows)
+    if has_rest and (end - start > longest or start == 0 or end == num_rows):
+        edge = torch.minimum(
+            since if start > 0 else torch.full_like(rows, torch.inf),
+            until if end < num_rows else torch.full_like(rows, torch.inf),
+        )
+        x = (edge / (0.5 * longest)).clamp(0, 1)
+        rest = x * x * (3 - 2 * x)
+    return torch.stack([(1 - after) * (1 - rest), after * (1 - rest), rest])
+
+
+def _ends(values: Tensor, start: int, end: int, rest: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The values just before and just after the gap; the other, or rest, where there is none."""
+    nothing = values[0] if rest is None else rest
+    before = values[start - 1] if start > 0 else None
+    after = values[end] if end < len(values) else None
+    if before is None:
+        before = nothing if after is None else after
+    return before, before if after is None else after
+
+
+def _bridge_values(
+    values: Tensor, start: int, end: int, rest: Tensor | None, longest: float
+) -> Tensor:
+    before, after = _ends(values, start, end, rest)
+    shares = _shares(start, end, len(values), rest is not None, longest)
+    bridged = shares[0][:, None] * before + shares[1][:, None] * after
+    return bridged if rest is None else bridged + shares[2][:, None] * rest
+
+
+def _bridge_rotations(
+    values: Tensor, start: int, end: int, rest: Tensor | None, longest: float
+) -> Tensor:
+    """Slerp from end to end, then from there toward the rest pose. ``values`` [T, J, 3, 3]."""
+    before, after = _ends(values, start, end, rest)
+    shares = _shares(start, end, len(values), rest is not None, longest)
+    kept = (1 - shares[2]).clamp_min(1e-6)
+    bridged = _slerp(before, after, shares[1] / kept)
+    return bridged if rest is None else _slerp(bridged, rest, shares[2])
+
+
+def _slerp(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
+    turn = matrix_to_rotvec(first.transpose(-1, -2) @ second)
+    return first @ rotvec_to_matrix(turn * share[:, None, None])
+
+
+def smooth(motion: CameraMotion, sigma_s: float) -> CameraMotion:
+    """Gaussian smoothing of standard deviation ``sigma_s`` seconds, weighted by confidence.
+
+    Symmetric in time, hence without lag. Rotations are averaged as matrices and brought back to
+    the nearest rotation (chordal mean, Hartley et al. 2013, "Rotation averaging", section 5.3).
+    """
+    sigma = sigma_s * motion.rate
+    if sigma <= 0:
+        return motion
+    weight = motion.confidence.clamp_min(_MIN_WEIGHT)
+    flat = motion.rotations.flatten(2)
+    averaged = _average(flat.flatten(1), weight.repeat_interleave(9, 1), sigma)
+    rotations = nearest_rotation(averaged.unflatten(1, (-1, 3, 3)))
+    root = weight[:, :1]
+    across = _average(motion.pelvis[:, :2], root.expand(-1, 2), sigma)
+    depth = _average(motion.pelvis[:, 2:], root, _DEPTH_FACTOR * sigma)
+    face = weight[:, 22:23].expand_as(motion.arkit)
+    arkit = _average(motion.arkit, face, sigma).clamp(0, 1)
+    return replace(motion, rotations=rotations, pelvis=torch.cat([across, depth], 1), arkit=arkit)
+
+
+def _average(values: Tensor, weight: Tensor, sigma: float) -> Tensor:
+    """Weighted Gaussian mean [T, N] over rows; at the ends only over the rows there are."""
+    return _blur(values * weight, sigma) / _blur(weight, sigma)
+
+
+def _blur(values: Tensor, sigma: float) -> Tensor:
+    radius = max(1, math.ceil(_TRUNCATE_SIGMAS * sigma))
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    padded = torch.nn.functional.pad(values.T[:, None], (radius, radius))
+    return torch.nn.functional.conv1d(padded, kernel[None, None])[:, 0].T

@@ -1,0 +1,406 @@
+"""Frames with true timestamps out of a video file or an image sequence."""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from .errors import VideoError
+from .image_files import IMAGE_SUFFIXES, is_pattern, list_folder, list_pattern, read_image
+
+DEFAULT_SEQUENCE_FPS = 30.0  # an image sequence says nothing about its rate
+
+_READ_AHEAD = 4  # frames decoded while the consumer works; 100 MB at 4K
+_TIME_SLACK_S = 1e-6  # a frame right on an end of the range belongs to it
+_CUT_SLACK_S = 0.5  # containers round the duration they announce
+# Containers whose header tells how long the video is. Others only guess it from the bit rate.
+_ANNOUNCING_FORMATS = ("mov", "matroska", "avi")
+_CLOCK = re.compile(r"(\d+):(\d+):([\d.]+)")  # hours, minutes, seconds
+# No codec reorders pictures over a longer time. A key frame this much before the wanted moment is
+# shown before it too, and so are the undecodable pictures that may surround it (open GOP).
+_SEEK_MARGIN_S = 1.0
+
+_NO_FRAME = "{path} has no frame that can be decoded. Copy it again, or choose another video."
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """One upright picture of a video."""
+
+    index: int  # counted from the first frame of the video, also when the range is trimmed
+    time_s: float  # seconds since the first frame of the video was shown
+    image: np.ndarray  # [H, W, 3] uint8 RGB
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Video(ABC):
+    """What can be told without decoding, and the frames. Made by open_video."""
+
+    path: Path  # file, folder or pattern
+    width: int  # pixels of the upright picture, after rotation
+    height: int
+    fps: float  # average rate; the frames of a phone's video need not be equally far apart
+    duration_s: float
+    times_s: np.ndarray  # [N] seconds, strictly rising from 0, one a frame that can be read
+    num_announced: int  # frames; more than can be read where the file is cut short
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.times_s)
+
+    def num_frames_between(self, start_s: float = 0.0, end_s: float | None = None) -> int:
+        """How many frames ``frames`` yields for the range."""
+        first, stop = self._find_range(start_s, end_s)
+        return max(0, stop - first)
+
+    def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
+        """The frames shown from ``start_s`` to ``end_s`` (both included; None: to the end).
+
+        They are decoded in a thread, a few ahead of the consumer. Close the iterator (or let it
+        go) to stop early.
+        """
+        self._check_whole(end_s)
+        first, stop = self._find_range(start_s, end_s)
+        if first >= stop:
+            until = "its end" if end_s is None else f"{end_s:g} s"
+            raise VideoError(
+                f"{self.path} has no frame from {start_s:g} s to {until}: it lasts "
+                f"{self.duration_s:.2f} s. Choose a range within it."
+            )
+        return _read_ahead(self._decode(first, stop))
+
+    def _find_range(self, start_s: float, end_s: float | None) -> tuple[int, int]:
+        end_s = math.inf if end_s is None else end_s
+        first, stop = np.searchsorted(
+            self.times_s, [start_s - _TIME_SLACK_S, end_s + _TIME_SLACK_S]
+        )
+        return int(first), int(stop)
+
+    @property
+    def is_cut(self) -> bool:
+        return self.num_announced > self.num_frames
+
+    def _check_whole(self, end_s: float | None) -> None:
+        last_s = float(self.times_s[-1])
+        if self.is_cut and (end_s is None or end_s >= last_s + 1.0 / self.fps):
+            raise VideoError(
+                f"{self.path} is cut short: {self.num_frames} of {self.num_announced} frames "
+                f"could be read. {_advise_end(last_s)}"
+            )
+
+    @abstractmethod
+    def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
+        """The frames with index first..stop-1, run in the reading thread."""
+
+
+def open_video(path: Path | str, sequence_fps: float = DEFAULT_SEQUENCE_FPS) -> Video:
+    """The video at ``path``: a file, a folder of images, or a pattern as ``frame_%04d.png``.
+
+    ``sequence_fps`` is the rate of an image sequence; a video file knows its own.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _open_sequence(path, list_folder(path), sequence_fps)
+    if path.is_file():
+        return _open_file(path)
+    if is_pattern(path):
+        return _open_sequence(path, list_pattern(path), sequence_fps)
+    raise VideoError(f"{path} was not found. Choose a video file or a folder of images.")
+
+
+def _read_ahead(frames: Generator[Frame, None, None]) -> Iterator[Frame]:
+    """The same frames, read by one thread that runs a few frames ahead of the consumer."""
+    reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="video")
+    with closing(frames):  # after the shutdown below: nobody reads any more
+        try:
+            pending = deque(reader.submit(next, frames, None) for _ in range(_READ_AHEAD))
+            while (frame := pending.popleft().result()) is not None:
+                pending.append(reader.submit(next, frames, None))
+                yield frame
+        finally:
+            reader.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _VideoFile(Video):
+    pts: np.ndarray | None  # [N] presentation stamps of the frames; None: the file has none
+
+    def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
+        last = first - 1
+        try:
+            with av.open(self.path) as container:
+                stream = _find_stream(container, self.path)
+                for index, picture in self._pictures_from(container, stream, first):
+                    if index >= stop:
+                        return
+                    if index > last:
+                        last = index
+                        image = _upright_image(picture, stream)
+                        self._check_size(image)
+                        yield Frame(index, float(self.times_s[index]), image)
+        except FFmpegError as error:
+            raise VideoError(
+                f"{self.path} is damaged: {last + 1} of {self.num_announced} frames could be "
+                f"read. {_advise_end(float(self.times_s[max(last, 0)]))}"
+            ) from error
+
+    def _pictures_from(
+        self, container: InputContainer, stream: VideoStream, first: int
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Index and picture from ``first`` or earlier on: from a key frame where one is found."""
+        if self.pts is None:
+            yield from enumerate(self._pictures(container, stream))
+            return
+        target = int(self.pts[first]) - round(_SEEK_MARGIN_S / _time_base(stream))
+        if target > self.pts[0]:
+            container.seek(target, stream=stream)
+            numbered = self._number(self._pictures(container, stream))
+            earliest = next(numbered, None)
+            if earliest is not None and earliest[0] <= first:
+                yield earliest
+                yield from numbered
+                return
+            container.seek(int(self.pts[0]), stream=stream)
+        yield from self._number(self._pictures(container, stream))
+
+    def _number(self, pictures: Iterator[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
+        assert self.pts is not None
+        for picture in pictures:
+            index = int(np.searchsorted(self.pts, picture.pts or 0))
+            if index < len(self.pts) and self.pts[index] == picture.pts:
+                yield index, picture
+
+    def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+        for packet in container.demux(stream):
+            # The half packet where the file was cut would raise before the frames that the
+            # decoder still holds have come out.
+            is_cut_here = self.is_cut and packet.is_corrupt
+            if not is_cut_here:
+                yield from packet.decode()
+
+    def _check_size(self, image: np.ndarray) -> None:
+        height, width = image.shape[:2]
+        if (width, height) != self.image_size:
+            raise VideoError(
+                f"{self.path} changes its picture size from {self.width} x {self.height} to "
+                f"{width} x {height}. Convert it to one size first."
+            )
+
+
+def _upright_image(picture: av.VideoFrame, stream: VideoStream) -> np.ndarray:
+    """[H, W, 3] uint8 RGB with square pixels, turned and mirrored as the display matrix says."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    width = round(picture.width * aspect)
+    # One thread: libswscale would start new ones for each picture, which costs more than it saves.
+    image = picture.to_ndarray(format="rgb24", width=width, threads=1)
+    tag = picture.side_data.get("DISPLAYMATRIX")
+    if tag is None:
+        return image
+    # libavutil/display.h: shown = (a x + c y, b x + d y), the matrix's rows being (a, b), (c, d).
+    (a, b), (c, d) = np.frombuffer(tag, np.int32).reshape(3, 3)[:2, :2]
+    if abs(b) > abs(a):
+        image, a, d = cv2.transpose(image), c, b
+    if a >= 0 and d >= 0:
+        return image
+    return cv2.flip(image, -1 if a < 0 and d < 0 else 1 if a < 0 else 0)
+
+
+def _advise_end(last_s: float) -> str:
+    end_s = math.floor(last_s * 10 + 1e-6) / 10
+    if end_s <= 0:
+        return "Copy it again."
+    return f"Copy it again, or set an end of {end_s:g} s to capture what is there."
+
+
+def _open_file(path: Path) -> Video:
+    _check_readable(path)
+    try:
+        first_pts, first_image = _decode_first(path)
+        scan = _scan_packets(path, first_pts)
+    except FFmpegError as error:
+        raise VideoError(_describe_unreadable(path, error)) from error
+    height, width = first_image.shape[:2]
+    duration_s = float(scan["times_s"][-1]) + 1.0 / scan["fps"]
+    return _VideoFile(path=path, width=width, height=height, duration_s=duration_s, **scan)
+
+
+def _check_readable(path: Path) -> None:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise VideoError(
+            f"{path} is one image, a video was expected. For an image sequence choose its folder."
+        )
+    try:
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise VideoError(
+            f"{path} cannot be read: {error.strerror}. Choose another file."
+        ) from error
+    if is_empty:
+        raise VideoError(f"{path} is empty (0 bytes). Copy it again, or choose another video.")
+
+
+def _describe_unreadable(path: Path, error: FFmpegError) -> str:
+    with path.open("rb") as file:
+        is_mp4 = file.read(12)[4:8] == b"ftyp"
+    if is_mp4 and isinstance(error, InvalidDataError):
+        return (
+            f"{path} is cut short: it starts as an mp4, but the index at its end (moov) is "
+            "missing. Copy it again; if it is whole at its source, the recording was broken off."
+        )
+    return (
+        f"{path} is not a video that can be read ({error.strerror}). "
+        "Choose a video file, such as .mp4, .mov, .mkv or .webm."
+    )
+
+
+def _find_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The file's first video stream that is no cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                break
+            stream.thread_type = "AUTO"
+            return stream
+    raise VideoError(
+        f"{path} has no pictures that can be decoded, only sound or data. Choose a video."
+    )
+
+
+def _time_base(stream: VideoStream) -> Fraction:
+    assert stream.time_base is not None
+    return stream.time_base
+
+
+def _decode_first(path: Path) -> tuple[int | None, np.ndarray]:
+    """Presentation stamp and upright image of the first frame."""
+    with av.open(path) as container:
+        stream = _find_stream(container, path)
+        for picture in container.decode(stream):
+            return picture.pts, _upright_image(picture, stream)
+    raise VideoError(_NO_FRAME.format(path=path))
+
+
+def _scan_packets(path: Path, first_pts: int | None) -> dict:
+    """Fields of a _VideoFile that the packets tell, without decoding them.
+
+    Reads through the file once: times are true whatever the header says, and a file that is cut
+    short is known before the long work.
+    """
+    with av.open(path) as container:
+        stream = _find_stream(container, path)
+        stamps, is_cut = _read_stamps(container, stream)
+        if not stamps:
+            raise VideoError(_NO_FRAME.format(path=path))
+        rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_SEQUENCE_FPS)
+        pts = None
+        times_s = np.arange(len(stamps)) / rate
+        if None not in stamps:
+            pts = np.unique(np.array(stamps, dtype=np.int64))
+            if first_pts is not None:  # what comes before it has lost the key frame it needs
+                pts = pts[pts >= first_pts]
+            base = _time_base(stream)
+            times_s = (pts - pts[0]) * base.numerator / base.denominator
+        rate = _mend_rate(rate, times_s)
+        announced_s = _announced_duration(container, stream)
+        num_announced = stream.frames or round(announced_s * rate)
+    num_frames = len(times_s)
+    is_cut = is_cut or float(times_s[-1]) + 1.0 / rate < announced_s - _CUT_SLACK_S
+    return {
+        "fps": rate,
+        "times_s": times_s,
+        "pts": pts,
+        # A whole mp4 may count more: an edit list hides frames.
+        "num_announced": max(num_announced, num_frames + 1) if is_cut else num_frames,
+    }
+
+
+def _read_stamps(container: InputContainer, stream: VideoStream) -> tuple[list[int | None], bool]:
+    """Presentation stamps of the frames that are whole, and whether the last one is not."""
+    stamps: list[int | None] = []
+    is_corrupt = False
+    try:
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                stamps.append(packet.pts)
+                is_corrupt = packet.is_corrupt
+    except FFmpegError:  # what was read before it can be used
+        return stamps, True
+    return (stamps[:-1] if is_corrupt else stamps), is_corrupt
+
+
+def _mend_rate(announced: float, times_s: np.ndarray) -> float:
+    """The announced rate, exact where containers round the times, unless the times disagree."""
+    if len(times_s) < 2:
+        return announced
+    measured = (len(times_s) - 1) / float(times_s[-1])
+    return announced if abs(announced - measured) < 0.01 * measured else measured
+
+
+def _announced_duration(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds of video according to the header; 0 where it says nothing."""
+    if not any(name in container.format.name for name in _ANNOUNCING_FORMATS):
+        return 0.0
+    if stream.duration is not None:
+        return float(stream.duration * _time_base(stream))
+    end = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
+    if end is None:
+        return 0.0
+    hours, minutes, seconds = (float(part) for part in end.groups())
+    start_s = float((stream.start_time or 0) * _time_base(stream))
+    return 3600 * hours + 60 * minutes + seconds - start_s
+
+
+# --- image sequences --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _ImageSequence(Video):
+    files: tuple[Path, ...]
+
+    def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
+        for index in range(first, stop):
+            image = read_image(self.files[index])
+            height, width = image.shape[:2]
+            if (width, height) != self.image_size:
+                raise VideoError(
+                    f"{self.files[index]} is {width} x {height} pixels, the images before it are "
+                    f"{self.width} x {self.height}. Bring all images to one size."
+                )
+            yield Frame(index, float(self.times_s[index]), image)
+
+
+def _open_sequence(path: Path, files: list[Path], fps: float) -> Video:
+    if fps <= 0:
+        raise VideoError(f"The rate of an image sequence must be above 0, got {fps:g}.")
+    height, width = read_image(files[0]).shape[:2]
+    return _ImageSequence(
+        path=path,
+        width=width,
+        height=height,
+        fps=fps,
+        duration_s=len(files) / fps,
+        times_s=np.arange(len(files)) / fps,
+        num_announced=len(files),
+        files=tuple(files),
+    )

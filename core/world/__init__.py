@@ -1,0 +1,1 @@
+"""From the camera to the world: upright, on the floor, to scale."""

@@ -1,0 +1,197 @@
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+from reelrig.addon import panels
+from reelrig.addon.properties import status
+from tests.addon.fake_worker import NUM_FRAMES
+from tests.addon.harness import LOAD_REELRIG, ROOT, registered_addon, write_python
+
+DEMO_CLIP = ROOT / ".cache" / "demo.mp4"  # fetched by `make setup`
+
+
+class Layout:
+    """Stands in for Blender's layout, and asks of Blender whether what is drawn exists."""
+
+    def __init__(self, drawn=None):
+        self.drawn = [] if drawn is None else drawn
+
+    def row(self, **options):
+        return Layout(self.drawn)
+
+    column = row
+
+    def operator(self, idname, **options):
+        category, _, name = idname.partition(".")
+        getattr(getattr(bpy.ops, category), name).get_rna_type()
+        self.drawn.append(idname)
+
+    def prop(self, owner, name, **options):
+        assert name in owner.bl_rna.properties
+        self.drawn.append(name)
+
+    def label(self, *, text, icon="NONE"):
+        self.drawn.append(text)
+
+    def progress(self, *, factor, text):
+        self.drawn.append((factor, text))
+
+    def template_list(self, list_type, list_id, owner, name, active_owner, active_name, **options):
+        assert hasattr(bpy.types, list_type)
+        assert {name, active_name} <= set(owner.bl_rna.properties.keys())
+
+    def separator(self):
+        pass
+
+
+@pytest.fixture
+def addon(scene):
+    with registered_addon():
+        yield
+
+
+def draw(panel):
+    """What the panel shows: operators, properties and texts, in their order."""
+    layout = Layout()
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),
+        region=SimpleNamespace(width=280),
+    )
+    panel.draw(SimpleNamespace(layout=layout), context)
+    return layout.drawn
+
+
+def list_registered():
+    types = {name for name in dir(bpy.types) if "reelrig" in name.lower()}
+    handlers = {
+        name: len(handlers)
+        for name in dir(bpy.app.handlers)
+        if isinstance(handlers := getattr(bpy.app.handlers, name), list)
+    }
+    return types, dir(bpy.ops.reelrig), hasattr(bpy.types.Scene, "reelrig"), handlers
+
+
+def test_unregister_leaves_nothing(scene):
+    before = list_registered()
+    with registered_addon():
+        types, operators, has_settings, _ = list_registered()
+        assert "REELRIG_PT_capture" in types
+        assert "capture" in operators
+        assert has_settings
+    assert list_registered() == before
+
+
+def test_package_and_core_load_without_bpy():
+    program = f"""
+import sys
+sys.modules["bpy"] = None
+{LOAD_REELRIG}
+import reelrig.core.motion
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_panel_at_rest(addon):
+    drawn = draw(panels.REELRIG_PT_capture)
+    assert drawn == ["video_path", "reelrig.choose_video", "use_range", "reelrig.capture"]
+
+
+def test_panel_shows_the_range_that_is_used(addon, scene):
+    scene.reelrig.use_range = True
+    assert {"start_s", "end_s"} <= set(draw(panels.REELRIG_PT_capture))
+
+
+def test_panel_during_a_capture(addon, monkeypatch):
+    monkeypatch.setattr(status, "is_running", True)
+    monkeypatch.setattr(status, "progress", 0.25)
+    monkeypatch.setattr(status, "stage", "Detecting 30 / 120")
+    monkeypatch.setattr(status, "eta", "2 min left")
+    drawn = draw(panels.REELRIG_PT_capture)
+    assert "reelrig.capture" not in drawn
+    assert drawn[-3:] == [(0.25, "Detecting 30 / 120"), "2 min left", "reelrig.cancel"]
+
+
+def test_long_messages_are_wrapped(addon, monkeypatch):
+    sentence = "The video has no person in it that can be captured. Choose another video."
+    monkeypatch.setattr(status, "message", sentence)
+    lines = draw(panels.REELRIG_PT_capture)[4:]
+    assert " ".join(lines) == sentence
+    assert max(map(len, lines)) < 40
+
+
+def test_motions_panel(addon, scene):
+    assert draw(panels.REELRIG_PT_motions)[-1] == "reelrig.build"
+    result = scene.reelrig.results.add()
+    result.num_frames, result.frame_rate, result.confidence = 120, 29.97, 0.934
+    result.date = "2026-01-31 09:00"
+    drawn = draw(panels.REELRIG_PT_motions)
+    assert "120 frames at 29.97 per second" in drawn
+    assert "93% confidence, 2026-01-31 09:00" in drawn
+
+
+def test_options_panel(addon):
+    assert draw(panels.REELRIG_PT_options) == ["method"]
+
+
+@pytest.fixture(scope="session")
+def extension_zip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, ROOT / "tools" / "build.py", "--out", folder], check=True, timeout=120
+    )
+    (path,) = folder.glob("*.zip")
+    return path
+
+
+def use_extension(zip_path, video, end_s, user_folder, worker_python=None):
+    """What use_extension.py says after it has installed the zip and captured the video."""
+    environment = os.environ | {"BLENDER_USER_RESOURCES": str(user_folder)}
+    if worker_python is not None:
+        environment["REELRIG_WORKER_PYTHON"] = str(worker_python)
+    program = ROOT / "tests" / "addon" / "use_extension.py"
+    ended = subprocess.run(
+        [sys.executable, program, zip_path, video, str(end_s)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_installed_extension_captures_and_builds(extension_zip, tmp_path):
+    user_folder = tmp_path / "user"
+    user_folder.mkdir()
+    found = use_extension(
+        extension_zip, tmp_path / "work.mp4", 1.0, user_folder, write_python(tmp_path)
+    )
+    assert found == {
+        "bones": [55, 55],  # of the capture, and of the second build
+        "are keyed": [True, True],
+        "skins": 2,
+        "results": ["work_001"],
+        "frames": NUM_FRAMES,
+        "confidence": 0.75,
+        "captures": ["work_001/work_001.npz"],
+        "is in user folder": True,
+        "machine learning": [],
+        "types after disabling": [],
+    }
+
+
+def test_installed_extension_captures_a_real_video(extension_zip, tmp_path):
+    if not DEMO_CLIP.is_file():
+        pytest.skip(f"{DEMO_CLIP} is not there, `make setup` fetches it")
+    found = use_extension(extension_zip, DEMO_CLIP, 1.0, tmp_path)
+    assert found["bones"] == [55, 55]
+    assert found["are keyed"] == [True, True]
+    assert found["frames"] > 10
+    assert found["confidence"] > 0.3
+    assert found["machine learning"] == []

