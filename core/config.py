@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from .errors import ReelrigError
 
@@ -57,7 +57,7 @@ class CaptureConfig:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_dict(cls, values: dict) -> CaptureConfig:
+    def from_dict(cls, values: dict[str, Any]) -> CaptureConfig:
         """The config of a job message; unknown keys are refused, so that no setting is lost."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -140,7 +141,7 @@ def _check_values(motion: Motion) -> None:
 
 
 def write_motion(motion: Motion, path: Path) -> None:
-    """Write the motion file whole or not at all: a broken run leaves no half file under ``path``."""
+    """Write the motion file whole or not at all: a broken run leaves no half of one."""
     values = {
         "format_version": np.int64(FORMAT_VERSION),
         "arkit_names": np.array(ARKIT_NAMES),
@@ -225,7 +226,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _is_pickled(file: np.lib.npyio.NpzFile, key: str) -> bool:
+def _is_pickled(file: Any, key: str) -> bool:
     with file.zip.open(f"{key}.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = (

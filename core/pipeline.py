@@ -94,16 +94,26 @@ class _Reporter:
 
     def __init__(self, stage: str, total: int, send: Send) -> None:
         self.stage, self.total, self.send = stage, total, send
-        self.start = self.last = time.monotonic()
+        self.start_s: float | None = None  # when the first frame was done
+        self.first = 0
+        self.last_s = 0.0
+        send(Progress(stage, 0, total))
 
     def __call__(self, done: int) -> None:
-        now = time.monotonic()
-        if done > 1 and done < self.total and now - self.last < _SECONDS_BETWEEN_REPORTS:
+        now_s = time.monotonic()
+        if self.start_s is None:
+            # The clock of the estimate starts behind the first frame: it waits for the networks.
+            self.start_s, self.first = now_s, done
+        elif done < self.total and now_s - self.last_s < _SECONDS_BETWEEN_REPORTS:
             return
-        self.last = now
-        left = max(self.total - done, 0)
-        eta_s = (now - self.start) / done * left if done and self.total else None
-        self.send(Progress(self.stage, done, self.total, eta_s))
+        self.last_s = now_s
+        self.send(Progress(self.stage, done, self.total, self._seconds_left(now_s, done)))
+
+    def _seconds_left(self, now_s: float, done: int) -> float | None:
+        assert self.start_s is not None
+        if done <= self.first or done >= self.total:
+            return None
+        return (now_s - self.start_s) / (done - self.first) * (self.total - done)
 
 
 def solve_motion(

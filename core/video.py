@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -143,60 +143,56 @@ def _read_ahead(frames: Generator[Frame, None, None]) -> Iterator[Frame]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _VideoFile(Video):
+    pixel_aspect: float  # width of a stored pixel in heights
     pts: np.ndarray | None  # [N] presentation stamps of the frames; None: the file has none
 
     def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
         last = first - 1
         try:
-            with av.open(self.path) as container:
-                stream = _find_stream(container, self.path)
-                for index, picture in self._pictures_from(container, stream, first):
-                    if index >= stop:
-                        return
-                    if index > last:
-                        last = index
-                        image = _upright_image(picture, stream)
-                        self._check_size(image)
-                        yield Frame(index, float(self.times_s[index]), image)
+            for index, picture in self._numbered_pictures(first):
+                if index >= stop:
+                    return
+                if index > last:
+                    last = index
+                    image = _upright_image(picture, self.pixel_aspect)
+                    self._check_size(image)
+                    yield Frame(index, float(self.times_s[index]), image)
         except FFmpegError as error:
             raise VideoError(
                 f"{self.path} is damaged: {last + 1} of {self.num_announced} frames could be "
                 f"read. {_advise_end(float(self.times_s[max(last, 0)]))}"
             ) from error
 
-    def _pictures_from(
-        self, container: InputContainer, stream: VideoStream, first: int
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _numbered_pictures(self, first: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Index and picture from ``first`` or earlier on: from a key frame where one is found."""
-        if self.pts is None:
-            yield from enumerate(self._pictures(container, stream))
-            return
-        target = int(self.pts[first]) - round(_SEEK_MARGIN_S / _time_base(stream))
-        if target > self.pts[0]:
-            container.seek(target, stream=stream)
-            numbered = self._number(self._pictures(container, stream))
-            earliest = next(numbered, None)
+        if self.pts is not None and self.times_s[first] > _SEEK_MARGIN_S:
+            pictures = self._pictures(seek_s=float(self.times_s[first]) - _SEEK_MARGIN_S)
+            earliest = None
+            with suppress(FFmpegError):  # some containers seek to where nothing can be decoded
+                earliest = next(pictures, None)
             if earliest is not None and earliest[0] <= first:
                 yield earliest
-                yield from numbered
+                yield from pictures
                 return
-            container.seek(int(self.pts[0]), stream=stream)
-        yield from self._number(self._pictures(container, stream))
+        yield from self._pictures()
 
-    def _number(self, pictures: Iterator[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
-        assert self.pts is not None
-        for picture in pictures:
-            index = int(np.searchsorted(self.pts, picture.pts or 0))
-            if index < len(self.pts) and self.pts[index] == picture.pts:
-                yield index, picture
-
-    def _pictures(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-        for packet in container.demux(stream):
-            # The half packet where the file was cut would raise before the frames that the
-            # decoder still holds have come out.
-            is_cut_here = self.is_cut and packet.is_corrupt
-            if not is_cut_here:
-                yield from packet.decode()
+    def _pictures(self, seek_s: float = 0.0) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Index and picture from the key frame before ``seek_s`` on."""
+        with av.open(self.path) as container:
+            stream = _find_stream(container, self.path)
+            if seek_s > 0 and self.pts is not None:
+                container.seek(int(self.pts[0]) + round(seek_s / _time_base(stream)), stream=stream)
+            # The half packet where the file was cut is left out: it would raise before the frames
+            # that the decoder still holds have come out.
+            packets = (p for p in container.demux(stream) if not (self.is_cut and p.is_corrupt))
+            pictures = (picture for packet in packets for picture in packet.decode())
+            if self.pts is None:
+                yield from enumerate(pictures)
+                return
+            for picture in pictures:
+                index = int(np.searchsorted(self.pts, picture.pts or 0))
+                if index < self.num_frames and self.pts[index] == picture.pts:
+                    yield index, picture
 
     def _check_size(self, image: np.ndarray) -> None:
         height, width = image.shape[:2]
@@ -207,10 +203,9 @@ class _VideoFile(Video):
             )
 
 
-def _upright_image(picture: av.VideoFrame, stream: VideoStream) -> np.ndarray:
+def _upright_image(picture: av.VideoFrame, pixel_aspect: float) -> np.ndarray:
     """[H, W, 3] uint8 RGB with square pixels, turned and mirrored as the display matrix says."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    width = round(picture.width * aspect)
+    width = round(picture.width * pixel_aspect)
     # One thread: libswscale would start new ones for each picture, which costs more than it saves.
     image = picture.to_ndarray(format="rgb24", width=width, threads=1)
     tag = picture.side_data.get("DISPLAYMATRIX")
@@ -235,13 +230,12 @@ def _advise_end(last_s: float) -> str:
 def _open_file(path: Path) -> Video:
     _check_readable(path)
     try:
-        first_pts, first_image = _decode_first(path)
+        first_pts, pixel_aspect, first_image = _decode_first(path)
         scan = _scan_packets(path, first_pts)
     except FFmpegError as error:
         raise VideoError(_describe_unreadable(path, error)) from error
     height, width = first_image.shape[:2]
-    duration_s = float(scan["times_s"][-1]) + 1.0 / scan["fps"]
-    return _VideoFile(path=path, width=width, height=height, duration_s=duration_s, **scan)
+    return _VideoFile(path=path, width=width, height=height, pixel_aspect=pixel_aspect, **scan)
 
 
 def _check_readable(path: Path) -> None:
@@ -251,18 +245,15 @@ def _check_readable(path: Path) -> None:
         )
     try:
         with path.open("rb") as file:
-            is_empty = not file.read(1)
+            if not file.read(1):
+                raise VideoError(f"{path} is empty (0 bytes). Copy it again.")
     except OSError as error:
-        raise VideoError(
-            f"{path} cannot be read: {error.strerror}. Choose another file."
-        ) from error
-    if is_empty:
-        raise VideoError(f"{path} is empty (0 bytes). Copy it again, or choose another video.")
+        raise VideoError(f"{path} cannot be read: {error.strerror}. Choose another.") from error
 
 
 def _describe_unreadable(path: Path, error: FFmpegError) -> str:
     with path.open("rb") as file:
-        is_mp4 = file.read(12)[4:8] == b"ftyp"
+        is_mp4 = file.read(8)[4:] in (b"ftyp", b"wide", b"mdat")
     if is_mp4 and isinstance(error, InvalidDataError):
         return (
             f"{path} is cut short: it starts as an mp4, but the index at its end (moov) is "
@@ -278,7 +269,8 @@ def _find_stream(container: InputContainer, path: Path) -> VideoStream:
     """The file's first video stream that is no cover picture."""
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
-            if stream.codec_context is None:
+            # FFmpeg would draw a text file as the screen of an old terminal.
+            if stream.codec_context is None or stream.codec_context.name == "ansi":
                 break
             stream.thread_type = "AUTO"
             return stream
@@ -292,12 +284,13 @@ def _time_base(stream: VideoStream) -> Fraction:
     return stream.time_base
 
 
-def _decode_first(path: Path) -> tuple[int | None, np.ndarray]:
-    """Presentation stamp and upright image of the first frame."""
+def _decode_first(path: Path) -> tuple[int | None, float, np.ndarray]:
+    """Presentation stamp, pixel aspect and upright image of the first frame."""
     with av.open(path) as container:
         stream = _find_stream(container, path)
         for picture in container.decode(stream):
-            return picture.pts, _upright_image(picture, stream)
+            pixel_aspect = float(stream.sample_aspect_ratio or 1)
+            return picture.pts, pixel_aspect, _upright_image(picture, pixel_aspect)
     raise VideoError(_NO_FRAME.format(path=path))
 
 
@@ -310,8 +303,6 @@ def _scan_packets(path: Path, first_pts: int | None) -> dict:
     with av.open(path) as container:
         stream = _find_stream(container, path)
         stamps, is_cut = _read_stamps(container, stream)
-        if not stamps:
-            raise VideoError(_NO_FRAME.format(path=path))
         rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_SEQUENCE_FPS)
         pts = None
         times_s = np.arange(len(stamps)) / rate
@@ -321,13 +312,17 @@ def _scan_packets(path: Path, first_pts: int | None) -> dict:
                 pts = pts[pts >= first_pts]
             base = _time_base(stream)
             times_s = (pts - pts[0]) * base.numerator / base.denominator
+        if not len(times_s):
+            raise VideoError(_NO_FRAME.format(path=path))
         rate = _mend_rate(rate, times_s)
         announced_s = _announced_duration(container, stream)
         num_announced = stream.frames or round(announced_s * rate)
     num_frames = len(times_s)
-    is_cut = is_cut or float(times_s[-1]) + 1.0 / rate < announced_s - _CUT_SLACK_S
+    duration_s = float(times_s[-1]) + 1.0 / rate
+    is_cut = is_cut or duration_s < announced_s - _CUT_SLACK_S
     return {
         "fps": rate,
+        "duration_s": duration_s,
         "times_s": times_s,
         "pts": pts,
         # A whole mp4 may count more: an edit list hides frames.
@@ -369,9 +364,6 @@ def _announced_duration(container: InputContainer, stream: VideoStream) -> float
     hours, minutes, seconds = (float(part) for part in end.groups())
     start_s = float((stream.start_time or 0) * _time_base(stream))
     return 3600 * hours + 60 * minutes + seconds - start_s
-
-
-# --- image sequences --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -29,6 +29,7 @@ from reelrig.core.motion import Motion, read_motion
 from reelrig.core.pipeline import capture
 from reelrig.core.rotation import rotvec_to_matrix
 from reelrig.core.skeletons import HAND_FINGER_START, JOINT_INDEX, JOINT_NAMES
+from reelrig.core.video import open_video
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_VIDEO = ROOT / ".cache" / "demo.mp4"
@@ -54,11 +55,12 @@ def main() -> None:
 def bench_speed(folder: Path, _: Path | None) -> None:
     """Capture against bare MediaPipe Holistic: same clip, same settings, in turns."""
     clip = write_hd_clip(folder / "hd.mp4")
+    num_frames = open_video(clip).num_frames
     ratios = []
     print("| pair | bare Holistic fps | capture fps | time ratio |\n| --- | --- | --- | --- |")
     for pair in range(PAIRS + 1):
-        bare_s, num_frames = timed(lambda: run_bare_holistic(clip))
-        own_s, _ = timed(lambda: capture(job(clip, folder / "hd.npz"), lambda message: None))
+        bare_s = seconds(lambda: run_bare_holistic(clip))
+        own_s = seconds(lambda: capture(job(clip, folder / "hd.npz"), lambda message: None))
         if pair:  # the first pair warms up: imports, file cache
             ratios.append(own_s / bare_s)
             fps = f"{num_frames / bare_s:.1f} | {num_frames / own_s:.1f}"
@@ -71,7 +73,7 @@ def bench_joints(_folder: Path, _: Path | None) -> None:
     rest = torch.from_numpy(load_body().rest_joints(np.zeros(10, np.float32)))
     rotvecs, trans = 0.4 * torch.randn(100, 55, 3), torch.zeros(100, 3)
     times = [
-        timed(lambda: pose_joints(rest, rotvec_to_matrix(rotvecs), trans))[0] for _ in range(300)
+        seconds(lambda: pose_joints(rest, rotvec_to_matrix(rotvecs), trans)) for _ in range(300)
     ]
     print(f"joints of 100 frames: median {1e3 * np.median(times):.2f} ms")
 
@@ -88,7 +90,7 @@ def bench_memory(folder: Path, _: Path | None) -> None:
     """Peak memory of the worker on ten minutes of 720p."""
     clip = loop_clip(write_hd_clip(folder / "hd.mp4"), folder / "long.mp4", LONG_S)
     output = folder / "long.npz"
-    took_s, _ = timed(lambda: run_worker(job(clip, output)))
+    took_s = seconds(lambda: run_worker(job(clip, output)))
     peak_gb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     num_frames = read_motion(output, print).num_frames
     print(f"{num_frames} frames in {took_s:.0f} s, peak {peak_gb:.2f} GB")
@@ -151,29 +153,26 @@ def hand_points(motion: Motion, side: str) -> np.ndarray:
     return points.numpy()
 
 
-def timed(run: Callable[[], object]) -> tuple[float, object]:
+def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
-    result = run()
-    return time.perf_counter() - start, result
+    run()
+    return time.perf_counter() - start
 
 
 def job(video: Path, output: Path) -> CaptureJob:
     return CaptureJob(video=video, output=output, config=CaptureConfig())
 
 
-def run_bare_holistic(clip: Path) -> int:
-    """Decode and detect and nothing else; the number of frames."""
+def run_bare_holistic(clip: Path) -> None:
+    """Decode and detect and nothing else."""
     from mediapipe.python.solutions.holistic import Holistic
 
     video = cv2.VideoCapture(str(clip))
-    num_frames = 0
     with Holistic(
         model_complexity=1, smooth_landmarks=False, refine_face_landmarks=True
     ) as holistic:
         while (read := video.read())[0]:
             holistic.process(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
-            num_frames += 1
-    return num_frames
 
 
 def write_hd_clip(path: Path) -> Path:

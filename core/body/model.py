@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from ..errors import ModelFileError
 from ..skeletons import ARKIT_BY_JOINTS, ARKIT_NAMES, JOINT_NAMES, NUM_JOINTS, PARENTS
@@ -130,14 +131,14 @@ def _refuse_other_formats(path: Path) -> None:
         raise ModelFileError(f"{path} was not found. Choose an SMPL-X body (.npz).")
 
 
-def _open_npz(path: Path) -> np.lib.npyio.NpzFile:
+def _open_npz(path: Path) -> NpzFile:
     try:
         file = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(
             f"{path} is not an .npz file, or it is cut short. Choose an SMPL-X body (.npz)."
         ) from error
-    if not isinstance(file, np.lib.npyio.NpzFile):
+    if not isinstance(file, NpzFile):
         raise ModelFileError(f"{path} holds one bare array. Choose an SMPL-X body (.npz).")
     return file
 
@@ -147,7 +148,7 @@ def _read_array(path: Path, key: str) -> np.ndarray:
         return file[key]
 
 
-def _body_from_file(path: Path, file: np.lib.npyio.NpzFile) -> BodyModel:
+def _body_from_file(path: Path, file: NpzFile) -> BodyModel:
     _check_tree(path, file["kintree_table"])
     template = file["v_template"].astype(np.float32)
     shape_dirs = file["shapedirs"]

@@ -29,10 +29,8 @@ def surface_point(body: BodyModel, name: str, betas: np.ndarray) -> np.ndarray:
     """[3] m, a named point of the skin at rest; also left_foot_index and right_foot_index."""
     if name.endswith("_foot_index"):
         side = name.removesuffix("_foot_index")
-        return sum(
-            share * surface_point(body, f"{side}_{toe}", betas)
-            for toe, share in _FOOT_INDEX_SHARES.items()
-        )
+        points = [surface_point(body, f"{side}_{toe}", betas) for toe in _FOOT_INDEX_SHARES]
+        return np.average(points, axis=0, weights=list(_FOOT_INDEX_SHARES.values()))
     vertex = VERTICES[name]
     if vertex >= body.num_vertices:
         raise ModelFileError(

@@ -34,6 +34,7 @@ from .rest import reference_body, rest_bone, rest_middle, rest_point
 MIN_FRAMES_SEEN = 5
 
 _SIDES = ("left", "right")
+_HIPS = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in _SIDES]
 _LARGEST_HEAD_TURN = 1.4  # rad, head against chest, both joints of the neck together
 _MEASURED_BONES = {
     "upper_arm": ("shoulder", "elbow"),
@@ -62,7 +63,7 @@ class AnalyticLifter:
         if seen.sum() < MIN_FRAMES_SEEN:
             raise VideoError(
                 f"A person was seen in {int(seen.sum())} of {len(seen)} frames, at least "
-                f"{MIN_FRAMES_SEEN} are needed. Choose a range in which the whole person is visible."
+                f"{MIN_FRAMES_SEEN} are needed. Choose a range that shows the whole person."
             )
         parts = _parts_in_camera_axes(landmarks, focal_px)
         confidence = torch.from_numpy(landmarks.confidence)
@@ -98,30 +99,25 @@ class AnalyticLifter:
 def _parts_in_camera_axes(landmarks: Landmarks, focal_px: float) -> dict[str, Tensor]:
     """The hints of each part [T, K, 3], turned from the ray it was seen along into the camera.
 
-    The networks see a crop as if the camera looked straight at it, so a person at the picture's
-    side comes out turned (Li et al. 2022, CLIFF, section 3.1). Only sideways: on renders of the
-    body with known cameras the seen heading follows the ray by 0.7 of its angle, the seen lean
-    does not follow it at all (docs/benchmarks.md).
+    The networks see a crop as if the camera looked straight at it, so what is away from the
+    picture's middle comes out turned (Li et al. 2022, CLIFF, section 3.1). Hands and face are
+    read off the picture, so that holds for them in full. The body's network knows how people
+    stand: on renders with a known camera its heading follows the ray, its lean does not
+    (docs/benchmarks.md), so the body is only turned sideways. Its points then go onto their rays.
     """
-    width = landmarks.image_size[0]
-    forward = torch.tensor([0.0, 0.0, 1.0])
-    turned = {}
+    turned, slopes = {}, {}
     for name, part in LANDMARK_PARTS.items():
-        points_px = landmarks.points_px[:, part]
+        points_px = torch.from_numpy(landmarks.points_px[:, part])
+        slopes[name] = pixel_slopes(points_px, focal_px, landmarks.image_size)
         # BlazePose crops about the hips, the hand and face networks about their own middle.
-        hips = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in _SIDES]
-        middle_px = (points_px[:, hips] if name == "body" else points_px)[..., 0].mean(1)
-        slope = torch.from_numpy((middle_px - width / 2) / focal_px).float()
-        ray = torch.stack([slope, torch.zeros_like(slope), torch.ones_like(slope)], -1)
-        camera_from_crop = swing_between(forward, ray)
-        hints = torch.from_numpy(landmarks.hints[:, part])
-        turned[name] = hints @ camera_from_crop.transpose(-1, -2)
-    body = LANDMARK_PARTS["body"]
-    slopes = pixel_slopes(
-        torch.from_numpy(landmarks.points_px[:, body]), focal_px, landmarks.image_size
-    )
-    confidence = torch.from_numpy(landmarks.confidence[:, body])
-    turned["body"] = put_on_rays(turned["body"], slopes, confidence)
+        ray = (slopes[name][:, _HIPS] if name == "body" else slopes[name]).mean(1)
+        if name == "body":
+            ray = ray * torch.tensor([1.0, 0.0])
+        ray = torch.nn.functional.pad(ray, (0, 1), value=1.0)
+        camera_from_crop = swing_between(torch.tensor([0.0, 0.0, 1.0]), ray)
+        turned[name] = torch.from_numpy(landmarks.hints[:, part]) @ camera_from_crop.mT
+    confidence = torch.from_numpy(landmarks.confidence[:, LANDMARK_PARTS["body"]])
+    turned["body"] = put_on_rays(turned["body"], slopes["body"], confidence)
     return turned
 
 
@@ -227,7 +223,7 @@ def _lift_head(
 def _lift_face(face: Tensor, face_px: Tensor) -> tuple[Tensor, Tensor]:
     """ARKit scores [T, 52] and their trust [T] of the rows in which the face was seen."""
     head = torch.cat([faces.head_rotation(block) for block in face.split(_FACE_BLOCK)])
-    trust = faces.face_trust(faces.face_width_px(face_px))
+    trust = faces.face_trust(faces.face_width_px(face_px), head)
     at_rest = [
         faces.face_in_rest_axes(block, turn)
         for block, turn in zip(face.split(_FACE_BLOCK), head.split(_FACE_BLOCK), strict=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..rotation import fit_rotation, rotvec_to_matrix
-from ..skeletons import ARKIT_INDEX, ARKIT_NAMES
+from ..skeletons import ARKIT_INDEX
 from .rest import reference_body
 
 # MediaPipe Face Mesh numbers (face_mesh_connections.py and the canonical face model of the
@@ -26,12 +26,15 @@ _GAZE_LIMIT = (0.35, 0.5)  # rad, up or down and sideways
 _JAW_SIDE_ANGLE = 0.0886
 # Depth of the face mesh is a guess of the network and noisier than the picture plane.
 _DEPTH_TRUST = 0.3
-# Ridge on the scores: a share of what each unit moves, and a floor in metres for those that
-# hardly move anything and would only follow noise.
-_RIDGE_SHARE, _RIDGE_M = 0.02, 0.0015
+# Ridge on the scores, in metres of landmark movement (root of the sum over all landmarks) that a
+# full score must explain.
+_SCORE_RIDGE_M = 0.004
+# A frame is calm when lips and lids are within this of the calmest quarter's.
+_CALM_SHARE, _CALM_SLACK_M = 0.25, 0.002
 _NUM_SOLVER_STEPS = 60
 # Faces smaller than this give no usable expression, larger ones than the second a full one.
 _FACE_WIDTH_RANGE_PX = (25.0, 90.0)
+_FACING_RANGE = (0.5, 0.8)  # cosine of the angle between the face and the camera
 
 # Scores that are not solved from the surface: the eyes' directions come from the irises, the
 # tongue is not among the landmarks.
@@ -48,6 +51,7 @@ def _face_rest() -> Tensor:
 def _score_dirs() -> Tensor:
     """[478, 3, 52] m, movement of the face landmarks at a full score."""
     body = reference_body()
+    assert body.arkit_dirs is not None  # the shipped body has them
     dirs = torch.from_numpy(np.float32(body.on_face_landmarks(body.arkit_dirs)))
     for name, i_score in ARKIT_INDEX.items():
         if name.startswith(_NOT_SOLVED):
@@ -75,10 +79,15 @@ def face_width_px(face_px: Tensor) -> Tensor:
     return (face_px.amax(1) - face_px.amin(1)).amax(-1)
 
 
-def face_trust(width_px: Tensor) -> Tensor:
-    """[T] 0..1: how much an expression can be read off a face of this size."""
+def face_trust(width_px: Tensor, head: Tensor) -> Tensor:
+    """[T] 0..1: how much an expression can be read off a face of this size and heading.
+
+    ``head`` [T, 3, 3] camera from joint: seen from the side, half of the face is a guess.
+    """
     low, high = _FACE_WIDTH_RANGE_PX
-    return ((width_px - low) / (high - low)).clamp(0, 1)
+    by_size = ((width_px - low) / (high - low)).clamp(0, 1)
+    side, front = _FACING_RANGE
+    return by_size * ((-head[:, 2, 2] - side) / (front - side)).clamp(0, 1)
 
 
 def face_in_rest_axes(face: Tensor, head: Tensor) -> Tensor:
@@ -94,6 +103,13 @@ def face_in_rest_axes(face: Tensor, head: Tensor) -> Tensor:
     return turned * scale[:, None, None] + (weight * _face_rest()).sum(0)
 
 
+@cache
+def _aligned_score_dirs() -> Tensor:
+    """[478, 3, 52] m, what is left of each unit's movement once the head's fit took its part."""
+    faces = _face_rest() + _score_dirs().permute(2, 0, 1)
+    return (face_in_rest_axes(faces, head_rotation(faces)) - _face_rest()).permute(1, 2, 0)
+
+
 def arkit_scores(face: Tensor) -> Tensor:
     """[T, 52] 0..1 from faces in rest axes [T, 478, 3]: the units' mix that moves them so.
 
@@ -102,36 +118,35 @@ def arkit_scores(face: Tensor) -> Tensor:
     """
     movement = face - _neutral_face(face)
     trust = torch.tensor([1.0, 1.0, _DEPTH_TRUST])[:, None]
-    dirs = (_score_dirs() * trust).flatten(0, 1)
-    gram = dirs.T @ dirs
-    gram = gram + torch.diag(_RIDGE_SHARE * gram.diagonal() + _RIDGE_M**2)
-    target = (movement * trust[:, 0]).flatten(1) @ dirs
+    dirs = (_aligned_score_dirs() * trust).flatten(0, 1)
+    gram = dirs.T @ dirs + _SCORE_RIDGE_M**2 * torch.eye(len(ARKIT_NAMES))
+    # Units in which each score's own curvature is 1, so that small movers converge as fast.
+    unit = gram.diagonal().sqrt()
+    gram = gram / unit / unit[:, None]
+    target = (movement * trust[:, 0]).flatten(1) @ dirs / unit
     step = 1 / torch.linalg.matrix_norm(gram, 2)
     scores = torch.zeros_like(target)
     ahead, momentum = scores, 1.0
     for _ in range(_NUM_SOLVER_STEPS):
-        updated = (ahead - step * (ahead @ gram - target)).clamp(0, 1)
+        updated = (ahead - step * (ahead @ gram - target)).clamp_min(0).minimum(unit)
         next_momentum = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
         ahead = updated + (momentum - 1) / next_momentum * (updated - scores)
         scores, momentum = updated, next_momentum
+    scores = (scores / unit).clamp(0, 1)
     return _with_gaze_scores(scores, gaze_angles(face))
 
 
 def _neutral_face(face: Tensor) -> Tensor:
-    """[478, 3] m: median over the calmer half of the frames, mouth shut and eyes not.
+    """[478, 3] m: median over the calm frames, those with the mouth shut and the eyes open.
 
     Speech and blinks are sorted out that way; other expressions by being the exception.
     """
     mouth = _distance(face, *_INNER_LIPS)
-    eyes = sum(_distance(face, *lids) for lids in _LIDS.values())
-    closed = (eyes.median() - eyes).clamp_min(0)
-    activity = _rank(mouth) + _rank(closed)
-    calm = activity.argsort(stable=True)[: (len(face) + 1) // 2]
-    return face[calm].median(0).values
-
-
-def _rank(values: Tensor) -> Tensor:
-    return values.argsort(stable=True).argsort().float()
+    eyes = _distance(face, *_LIDS["left"]) + _distance(face, *_LIDS["right"])
+    is_shut = mouth <= mouth.quantile(_CALM_SHARE) + _CALM_SLACK_M
+    is_open = eyes >= eyes.quantile(1 - _CALM_SHARE) - 2 * _CALM_SLACK_M
+    calm = is_shut & is_open
+    return face[calm if calm.any() else is_shut].median(0).values
 
 
 def _distance(face: Tensor, first: int, second: int) -> Tensor:

@@ -58,7 +58,7 @@ def level_world_from_camera(soles_camera: Tensor, confidence: Tensor, start: Ten
     # Feet that are never shown well still say more of the floor than nothing.
     rows = shown if shown.any() else torch.ones_like(shown)
     lowest = (soles_camera[rows] @ turn.T)[..., 2].amin(1)
-    floor = np.percentile(lowest.numpy(), _FLOOR_PERCENTILE)
+    floor = float(np.percentile(lowest.numpy(), _FLOOR_PERCENTILE))
     world_from_camera[:2, 3] = -(turn @ start)[:2]
     world_from_camera[2, 3] = -floor
     return world_from_camera

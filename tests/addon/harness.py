@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import bpy
+import pytest
 
 import reelrig
 
@@ -37,6 +40,14 @@ spec = importlib.util.spec_from_file_location(
 sys.modules["reelrig"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["reelrig"])
 """
+
+
+def find_real_worker() -> str:
+    """A Python that can run the real worker: this one, or the one that is named for it."""
+    named = os.environ.get("REELRIG_WORKER_PYTHON")
+    if named is None and find_spec("torch") is None:
+        pytest.skip("no torch here, and REELRIG_WORKER_PYTHON names no Python that has it")
+    return named or sys.executable
 
 
 def write_python(folder: Path, command: str = FAKE_COMMAND) -> Path:

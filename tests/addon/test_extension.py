@@ -10,7 +10,13 @@ import pytest
 from reelrig.addon import panels
 from reelrig.addon.properties import status
 from tests.addon.fake_worker import NUM_FRAMES
-from tests.addon.harness import LOAD_REELRIG, ROOT, registered_addon, write_python
+from tests.addon.harness import (
+    LOAD_REELRIG,
+    ROOT,
+    find_real_worker,
+    registered_addon,
+    write_python,
+)
 
 DEMO_CLIP = ROOT / ".cache" / "demo.mp4"  # fetched by `make setup`
 
@@ -149,11 +155,12 @@ def extension_zip(tmp_path_factory):
     return path
 
 
-def use_extension(zip_path, video, end_s, user_folder, worker_python=None):
+def use_extension(zip_path, video, end_s, user_folder, worker_python):
     """What use_extension.py says after it has installed the zip and captured the video."""
-    environment = os.environ | {"BLENDER_USER_RESOURCES": str(user_folder)}
-    if worker_python is not None:
-        environment["REELRIG_WORKER_PYTHON"] = str(worker_python)
+    environment = os.environ | {
+        "BLENDER_USER_RESOURCES": str(user_folder),
+        "REELRIG_WORKER_PYTHON": str(worker_python),
+    }
     program = ROOT / "tests" / "addon" / "use_extension.py"
     ended = subprocess.run(
         [sys.executable, program, zip_path, video, str(end_s)],
@@ -189,7 +196,7 @@ def test_installed_extension_captures_and_builds(extension_zip, tmp_path):
 def test_installed_extension_captures_a_real_video(extension_zip, tmp_path):
     if not DEMO_CLIP.is_file():
         pytest.skip(f"{DEMO_CLIP} is not there, `make setup` fetches it")
-    found = use_extension(extension_zip, DEMO_CLIP, 1.0, tmp_path)
+    found = use_extension(extension_zip, DEMO_CLIP, 1.0, tmp_path, find_real_worker())
     assert found["bones"] == [55, 55]
     assert found["are keyed"] == [True, True]
     assert found["frames"] > 10

@@ -11,7 +11,12 @@ from reelrig.addon.interpreter import find_interpreter
 from reelrig.addon.preferences import get_preferences
 from reelrig.addon.properties import status
 from tests.addon.fake_worker import NUM_FRAMES
-from tests.addon.harness import count_data, registered_addon, write_python
+from tests.addon.harness import count_data, find_real_worker, registered_addon, write_python
+
+
+@pytest.fixture(scope="session")
+def real_worker():  # looked for before a test names the fake one
+    return find_real_worker()
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +134,26 @@ def test_failed_capture_reports_its_sentence_and_leaves_nothing(
     assert count_data() == before
     assert not list(captures.iterdir())
     assert not status.is_running
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gone.mp4", r"gone\.mp4 was not found\. Choose"),
+        ("text.mp4", r"text\.mp4 is not a video that can be read .* Choose"),
+    ],
+)
+def test_sentence_of_the_real_worker_arrives(
+    settings, tmp_path, captures, real_worker, name, sentence
+):
+    (tmp_path / "text.mp4").write_text("no video\n")
+    settings.video_path = str(tmp_path / name)
+    get_preferences(bpy.context).worker_python = real_worker
+    before = count_data()
+    with pytest.raises(RuntimeError, match=sentence):
+        bpy.ops.reelrig.capture()
+    assert count_data() == before
+    assert not list(captures.iterdir())
 
 
 def test_traceback_of_a_worker_bug_is_logged(settings, tmp_path, caplog):

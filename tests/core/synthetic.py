@@ -9,7 +9,7 @@ from torch import Tensor
 from core.body.skinning import joints_from_pose
 from core.landmarks import Landmarks
 from core.lift.rest import reference_body, rest_point
-from core.rotation import rotvec_to_matrix
+from core.rotation import rotvec_to_matrix, swing_between
 from core.skeletons import (
     ARKIT_NAMES,
     BODY_LANDMARKS,
@@ -92,16 +92,16 @@ def landmarks_of(
 def _see(points: Tensor, fps: float) -> Landmarks:
     """Landmarks of points [T, K, 3] in camera axes, as a pinhole camera sees them.
 
-    Each part's hints are turned to the side by its ray, as networks that see a crop give them.
+    Each part's hints are turned by its ray, the body's only sideways, as the networks give them.
     """
     pixels = points[..., :2] / points[..., 2:] * FOCAL_PX + torch.tensor(IMAGE_SIZE) / 2
     hips = [BODY_LANDMARKS.index("left_hip"), BODY_LANDMARKS.index("right_hip")]
     hints = points - points[:, hips].mean(1, keepdim=True)
     for name, part in LANDMARK_PARTS.items():
         middle = points[:, hips if name == "body" else part].mean(1)
-        heading = torch.atan2(middle[:, 0], middle[:, 2])
-        turn = rotvec_to_matrix(heading[:, None] * torch.tensor([0.0, 1.0, 0.0]))
-        hints[:, part] = hints[:, part] @ turn
+        if name == "body":
+            middle = middle * torch.tensor([1.0, 0.0, 1.0])
+        hints[:, part] = hints[:, part] @ swing_between(torch.tensor([0.0, 0.0, 1.0]), middle)
     num_frames = len(points)
     return Landmarks(
         frame_index=np.arange(num_frames),

@@ -168,7 +168,7 @@ def test_wrong_sizes_are_named(tmp_path):
 def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
     path = tmp_path / "body.npz"
     path.write_bytes(content)
-    with pytest.raises(ModelFileError, match="is not an .npz file, or it is cut short"):
+    with pytest.raises(ModelFileError, match=r"is not an \.npz file, or it is cut short"):
         load_body(path)
 
 

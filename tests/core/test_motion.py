@@ -186,7 +186,7 @@ def test_an_npz_without_poses_is_refused(tmp_path):
 def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
     path = tmp_path / "a.npz"
     path.write_bytes(content)
-    with pytest.raises(MotionFileError, match="is not an .npz motion file, or it is cut short"):
+    with pytest.raises(MotionFileError, match=r"is not an \.npz motion file, or it is cut short"):
         read_motion(path, refuse)
 
 
