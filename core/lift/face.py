@@ -119,7 +119,7 @@ def arkit_scores(face: Tensor) -> Tensor:
     movement = face - _neutral_face(face)
     trust = torch.tensor([1.0, 1.0, _DEPTH_TRUST])[:, None]
     dirs = (_aligned_score_dirs() * trust).flatten(0, 1)
-    gram = dirs.T @ dirs + _SCORE_RIDGE_M**2 * torch.eye(len(ARKIT_NAMES))
+    gram = dirs.T @ dirs + _SCORE_RIDGE_M**2 * torch.eye(len(ARKIT_INDEX))
     # Units in which each score's own curvature is 1, so that small movers converge as fast.
     unit = gram.diagonal().sqrt()
     gram = gram / unit / unit[:, None]
