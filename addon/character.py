@@ -11,16 +11,12 @@ import numpy as np
 from ..core.body.measures import solve_betas
 from ..core.body.model import NUM_BETAS, BodyModel
 from ..core.motion import Motion
-from ..core.skeletons import ARKIT_INDEX, JOINT_NAMES, PARENTS
+from ..core.skeletons import ARKIT_BY_JOINTS, ARKIT_INDEX, JOINT_NAMES, PARENTS
 from .keys import curves, timing
 from .rig import convert
 from .rig.build import bone_axes, build_armature
 from .rig.rest import rest_bones
 from .rig.skin import build_skin, expression_key_name, fit_slider, skin_shape_keys
-
-# These ARKit units move with the jaw and the eyes: the motion turns those bones, and a keyed shape
-# would do it twice.
-_UNITS_OF_BONES = ("jawOpen", "jawLeft", "jawRight", "eyeLook")
 
 # Betas whose bones differ less than this from the motion's belong to the body at hand.
 _SAME_BODY = 1e-3  # m
@@ -81,7 +77,8 @@ def shape_values(motion: Motion, body: BodyModel) -> dict[str, np.ndarray]:
     would move the same skin twice.
     """
     if body.arkit_names and motion.arkit.any():
-        names = [name for name in body.arkit_names if not name.startswith(_UNITS_OF_BONES)]
+        # The motion turns jaw and eyes by their bones: a keyed shape would do it twice.
+        names = [name for name in body.arkit_names if not name.startswith(ARKIT_BY_JOINTS)]
         return {name: motion.arkit[:, ARKIT_INDEX[name]] for name in names if name in ARKIT_INDEX}
     count = min(motion.expression.shape[1], body.expression_dirs.shape[2])
     return {expression_key_name(i): motion.expression[:, i] for i in range(count)}

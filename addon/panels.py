@@ -109,7 +109,11 @@ def _draw_details(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         return
     column = layout.column(align=True)
     column.label(text=f"{result.num_frames} frames at {result.frame_rate:g} per second")
-    column.label(text=f"{result.confidence:.0%} confidence, {result.date}")
+    column.label(
+        text=f"Sure of the body {result.body_confidence:.0%}, "
+        f"hands {result.hands_confidence:.0%}, face {result.face_confidence:.0%}"
+    )
+    column.label(text=result.date)
 
 
 def _draw_text(

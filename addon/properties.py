@@ -15,11 +15,9 @@ class ReelrigResult(bpy.types.PropertyGroup):
     path: bpy.props.StringProperty(name="Motion File", subtype="FILE_PATH")
     num_frames: bpy.props.IntProperty(name="Frames")
     frame_rate: bpy.props.FloatProperty(name="Frame Rate")
-    confidence: bpy.props.FloatProperty(
-        name="Confidence",
-        description="How surely the joints were seen, mean over the whole clip",
-        subtype="FACTOR",
-    )
+    body_confidence: bpy.props.FloatProperty(name="Body Confidence", min=0, max=1)
+    hands_confidence: bpy.props.FloatProperty(name="Hands Confidence", min=0, max=1)
+    face_confidence: bpy.props.FloatProperty(name="Face Confidence", min=0, max=1)
     date: bpy.props.StringProperty(name="Date", description="When the motion was captured")
 
 

@@ -12,9 +12,17 @@ import bpy
 from ..core.body.model import load_body
 from ..core.errors import OutputError
 from ..core.motion import Motion, read_motion
+from ..core.skeletons import POSE_PARTS
 from .character import add_character
 from .preferences import ROOT_PACKAGE, get_preferences
 from .properties import get_active_result, get_settings
+
+# The list tells how sure the motion is of each part: small hands say nothing of a good body.
+_CONFIDENCE_PARTS = {
+    "body": POSE_PARTS["pose_body"],
+    "hands": POSE_PARTS["pose_hand"],
+    "face": POSE_PARTS["pose_jaw"],
+}
 
 
 def captures_folder() -> Path:
@@ -88,6 +96,7 @@ def add_motion(context: bpy.types.Context, path: Path, warn: Callable[[str], Non
     result.path = str(path)
     result.num_frames = motion.num_frames
     result.frame_rate = motion.mocap_frame_rate
-    result.confidence = float(motion.confidence.mean())
+    for part, joints in _CONFIDENCE_PARTS.items():
+        setattr(result, f"{part}_confidence", float(motion.confidence[:, joints].mean()))
     result.date = datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
     return motion

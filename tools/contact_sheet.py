@@ -97,7 +97,6 @@ def prepare_scene() -> None:
     scene.render.image_settings.file_format = "PNG"
     scene.display.shading.light = "STUDIO"
     scene.display.shading.show_cavity = True
-    scene.display.shading.show_shadows = True
     scene.camera = bpy.data.objects.new("Sheet", bpy.data.cameras.new("Sheet"))
     scene.collection.objects.link(scene.camera)
     bpy.ops.mesh.primitive_grid_add(

@@ -134,11 +134,12 @@ def test_long_messages_are_wrapped(addon, monkeypatch):
 def test_motions_panel(addon, scene):
     assert draw(panels.REELRIG_PT_motions)[-1] == "reelrig.build"
     result = scene.reelrig.results.add()
-    result.num_frames, result.frame_rate, result.confidence = 120, 29.97, 0.934
+    result.num_frames, result.frame_rate, result.body_confidence = 120, 29.97, 0.934
     result.date = "2026-01-31 09:00"
     drawn = draw(panels.REELRIG_PT_motions)
     assert "120 frames at 29.97 per second" in drawn
-    assert "93% confidence, 2026-01-31 09:00" in drawn
+    assert "Sure of the body 93%, hands 0%, face 0%" in drawn
+    assert "2026-01-31 09:00" in drawn
 
 
 def test_options_panel(addon):

@@ -64,7 +64,7 @@ def test_result_tells_what_was_captured(settings, captures):
     assert result.path == str(captures / "work_001" / "work_001.npz")
     assert result.num_frames == NUM_FRAMES
     assert result.frame_rate == 30.0
-    assert result.confidence == 0.75
+    assert result.body_confidence == 0.75
     assert result.date[:2] == "20"
 
 

@@ -40,7 +40,7 @@ def describe(scene: bpy.types.Scene) -> dict:
         "skins": len([item for item in scene.objects if item.type == "MESH"]),
         "results": [result.name for result in scene.reelrig.results],
         "frames": scene.reelrig.results[0].num_frames,
-        "confidence": scene.reelrig.results[0].confidence,
+        "confidence": scene.reelrig.results[0].body_confidence,
         "captures": [str(path.relative_to(captures)) for path in captures.rglob("*.npz")],
         "is in user folder": captures.is_relative_to(os.environ["BLENDER_USER_RESOURCES"]),
         "machine learning": sorted({"torch", "mediapipe"} & set(sys.modules)),
