@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .check import check_shape
-from .skeletons import NUM_LANDMARKS
+from .skeletons import LANDMARK_PARTS, NUM_LANDMARKS
+
+# Nobody moves by most of the own height between two frames.
+_JUMP_SIZES = 0.7
+_JUMP_WITHIN_S = 0.5
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,4 +41,17 @@ class Landmarks:
     @property
     def is_seen(self) -> np.ndarray:
         """[T] bool, whether the person's body was found in the frame."""
-        return self.confidence[:, :33].max(axis=1) > 0
+        return self.confidence[:, LANDMARK_PARTS["body"]].max(axis=1) > 0
+
+    @property
+    def jump_times_s(self) -> list[float]:
+        """Moments at which the body is suddenly elsewhere: most likely another person's."""
+        seen = np.flatnonzero(self.is_seen)
+        points_px = self.points_px[seen, LANDMARK_PARTS["body"]]
+        middle_px = np.median(points_px, axis=1)
+        size_px = np.ptp(points_px, axis=1).max(axis=1)
+        moved_px = np.linalg.norm(np.diff(middle_px, axis=0), axis=1)
+        # People move far when they were out of sight for long: that alone is no jump.
+        is_soon = np.diff(self.time_s[seen]) < _JUMP_WITHIN_S
+        is_jump = is_soon & (moved_px > _JUMP_SIZES * np.minimum(size_px[:-1], size_px[1:]))
+        return self.time_s[seen][1:][is_jump].tolist()

@@ -28,7 +28,7 @@ from ..skeletons import (
 from . import face as faces
 from . import hands, limbs
 from .limbs import BodyPoints
-from .placement import pixel_slopes, put_on_rays, solve_offset
+from .placement import pixel_slopes, put_on_rays, solve_offset, stretch_bone
 from .rest import reference_body, rest_bone, rest_middle, rest_point
 
 MIN_FRAMES_SEEN = 5
@@ -36,11 +36,12 @@ MIN_FRAMES_SEEN = 5
 _SIDES = ("left", "right")
 _HIPS = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in _SIDES]
 _LARGEST_HEAD_TURN = 1.4  # rad, head against chest, both joints of the neck together
-_MEASURED_BONES = {
-    "upper_arm": ("shoulder", "elbow"),
-    "forearm": ("elbow", "wrist"),
-    "thigh": ("hip", "knee"),
-    "shank": ("knee", "ankle"),
+# The measured bones, each with the landmarks that go where its end goes.
+_LIMB_BONES = {
+    "upper_arm": ("shoulder", "elbow", "wrist", "pinky", "index", "thumb"),
+    "forearm": ("elbow", "wrist", "pinky", "index", "thumb"),
+    "thigh": ("hip", "knee", "ankle", "heel", "foot_index"),
+    "shank": ("knee", "ankle", "heel", "foot_index"),
 }
 # Landmarks that lie on SMPL-X joints of the same name.
 _SHARED = tuple(
@@ -118,7 +119,27 @@ def _parts_in_camera_axes(landmarks: Landmarks, focal_px: float) -> dict[str, Te
         turned[name] = torch.from_numpy(landmarks.hints[:, part]) @ camera_from_crop.mT
     confidence = torch.from_numpy(landmarks.confidence[:, LANDMARK_PARTS["body"]])
     turned["body"] = put_on_rays(turned["body"], slopes["body"], confidence)
+    _stretch_limbs(
+        turned["body"], slopes["body"], confidence, dict(zip(*_measure(landmarks), strict=True))
+    )
     return turned
+
+
+def _stretch_limbs(
+    body: Tensor, slopes: Tensor, confidence: Tensor, lengths: dict[str, float]
+) -> None:
+    """Give the limbs of ``body`` [T, 33, 3] their measured lengths, from trunk to tip, in place."""
+    for name, (start, end, *followers) in _LIMB_BONES.items():
+        for side in _SIDES:
+            start_row, end_row, *rows = (
+                BODY_LANDMARK_INDEX[f"{side}_{point}"] for point in (start, end, *followers)
+            )
+            if name in lengths:
+                stretched = stretch_bone(
+                    body[:, start_row], body[:, end_row], slopes[:, end_row], lengths[name]
+                )
+                shift = confidence[:, end_row, None] * (stretched - body[:, end_row])
+                body[:, [end_row, *rows]] += shift[:, None]
 
 
 class _Pose:
@@ -254,7 +275,7 @@ def _place(
 def _measure(landmarks: Landmarks) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and lengths [M] in metres of the limbs: medians over the rows that show them well."""
     names, values = [], []
-    for name, (start, end) in _MEASURED_BONES.items():
+    for name, (start, end, *_) in _LIMB_BONES.items():
         lengths = []
         for side in _SIDES:
             pair = [BODY_LANDMARK_INDEX[f"{side}_{joint}"] for joint in (start, end)]

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 
 _NEAREST_M = 0.3
+_SURE_SLANT = 0.3  # of the slant that the length asks for
+# Seen length by true length: a bone above the first is taken as the network gives it, below the
+# second as its length asks; near full length the slant depends too much on the length's error.
+_FULL_LENGTH_RANGE = (0.95, 0.75)
 _MIN_WEIGHT = 1e-3  # keeps the system solvable in rows where hardly anything is seen
 
 
@@ -46,3 +50,24 @@ def put_on_rays(points: Tensor, slopes: Tensor, confidence: Tensor) -> Tensor:
     placed = points + solve_offset(points, slopes, confidence)[:, None]
     on_ray = torch.cat([slopes * placed[..., 2:], placed[..., 2:]], -1)
     return placed + confidence[..., None] * (on_ray - placed)
+
+
+def stretch_bone(start: Tensor, end: Tensor, slopes: Tensor, length: float) -> Tensor:
+    """[T, 3] m: ``end`` moved along its ray so that its bone from ``start`` has its length.
+
+    All [T, 3] before the camera, ``slopes`` [T, 2] of the end's pixel. The networks flatten bones
+    that point at the camera; the picture shows how short they look, and that tells their slant
+    (Taylor 2000, "Reconstruction of articulated objects from point correspondences"). Which way
+    they slant is the network's word, and so is the slant of a bone that is seen in full length.
+    """
+    ray = torch.nn.functional.pad(slopes, (0, 1), value=1.0)
+    ray_square = (ray * ray).sum(-1)
+    nearest_z = (ray * start).sum(-1) / ray_square
+    seen_length = torch.linalg.vector_norm(nearest_z[:, None] * ray - start, dim=-1)
+    slant = ((length**2 - seen_length**2).clamp_min(0) / ray_square).sqrt()
+    # A slant that the network hardly gives is taken in part, so that it cannot flip in a frame.
+    guessed = end[:, 2] - nearest_z
+    slant = slant * (guessed / (_SURE_SLANT * slant).clamp_min(1e-6)).clamp(-1, 1)
+    full, short = _FULL_LENGTH_RANGE
+    trust = ((full - seen_length / length) / (full - short)).clamp(0, 1)[:, None]
+    return end + trust * ((nearest_z + slant)[:, None] * ray - end)

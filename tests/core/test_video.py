@@ -78,7 +78,19 @@ def test_time_zero_is_the_first_frame_even_if_the_file_starts_later(tmp_path):
     check_range(video, np.array(EVEN_MS) / 1000, 0.0, None)
 
 
-def test_rate_of_film_is_exact(tmp_path):
+def test_a_recording_that_starts_within_a_shot_starts_at_what_can_be_decoded(tmp_path):
+    path = write_video(tmp_path / "air.ts", EVEN_MS, options={"x264-params": "keyint=24"})
+    data = path.read_bytes()
+    path.write_bytes(data[len(data) // 3 // 188 * 188 :])  # 188 bytes a transport packet
+    found = read_all(open_video(path))
+    first = found[0][2]
+    assert first > 20
+    assert [index for index, _, _ in found] == list(range(100 - first))
+    assert [number for _, _, number in found] == list(range(first, 100))
+    np.testing.assert_allclose([t for _, t, _ in found], np.arange(100 - first) / 25, atol=1e-6)
+
+
+def test_the_rate_of_film(tmp_path):
     path = tmp_path / "film.mp4"
     write_video(path, [round(1000 * i / 24) for i in range(48)])
     assert open_video(path).fps == pytest.approx(24.0, rel=1e-3)
