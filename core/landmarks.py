@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,11 @@ class Landmarks:
         check_shape("points_px", self.points_px, "T K 2", T=num_frames, K=NUM_LANDMARKS)
         check_shape("hints", self.hints, "T K 3", T=num_frames, K=NUM_LANDMARKS)
         check_shape("confidence", self.confidence, "T K", T=num_frames, K=NUM_LANDMARKS)
+
+    def at_rows(self, rows: np.ndarray | slice) -> Landmarks:
+        """These rows only; views of the arrays where ``rows`` is a slice."""
+        names = ("frame_index", "time_s", "points_px", "hints", "confidence")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     @property
     def is_seen(self) -> np.ndarray:

@@ -142,7 +142,12 @@ def _average(values: Tensor, weight: Tensor, sigma: float) -> Tensor:
 
 
 def _blur(values: Tensor, sigma: float) -> Tensor:
+    """Gaussian sums [T, N] along the rows, with nothing beyond the ends."""
     radius = max(1, math.ceil(_TRUNCATE_SIGMAS * sigma))
-    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
-    padded = torch.nn.functional.pad(values.T[:, None], (radius, radius))
-    return torch.nn.functional.conv1d(padded, kernel[None, None])[:, 0].T
+    padded = torch.nn.functional.pad(values, (0, 0, radius, radius))
+    blurred = torch.zeros_like(values)
+    # Tap by tap: a convolution would unfold the rows and take many times the memory.
+    for tap in range(2 * radius + 1):
+        weight = math.exp(-0.5 * ((tap - radius) / sigma) ** 2)
+        blurred += weight * padded[tap : tap + len(values)]
+    return blurred

@@ -27,6 +27,7 @@ from ..skeletons import (
 )
 from . import face as faces
 from . import hands, limbs
+from .face import CalmFace
 from .limbs import BodyPoints
 from .placement import pixel_slopes, put_on_rays, solve_offset, stretch_bone
 from .rest import reference_body, rest_bone, rest_middle, rest_point
@@ -53,7 +54,8 @@ _MIN_MEASURE_CONFIDENCE = 0.5
 _FACE_JOINTS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
 _ROUGH_HAND_TRUST = 0.4  # the body's own three knuckle landmarks are a coarse hand
 _ROUGH_HEAD_TRUST = 0.6  # and its ears and nose a coarse head
-_FACE_BLOCK = 1024  # rows of faces solved at once: keeps memory flat on long clips
+_BLOCK = 1024  # rows lifted at once: keeps memory flat on long clips
+_CALM_SAMPLE = 2000  # rows looked at for the face at rest
 
 
 class AnalyticLifter:
@@ -66,25 +68,16 @@ class AnalyticLifter:
                 f"A person was seen in {int(seen.sum())} of {len(seen)} frames, at least "
                 f"{MIN_FRAMES_SEEN} are needed. Choose a range that shows the whole person."
             )
-        parts = _parts_in_camera_axes(landmarks, focal_px)
-        confidence = torch.from_numpy(landmarks.confidence)
-        rotations = torch.eye(3).repeat(len(seen), NUM_JOINTS, 1, 1)
-        trust = torch.zeros(len(seen), NUM_JOINTS)
-        rows = torch.from_numpy(np.flatnonzero(seen))
-        rotations[rows], trust[rows] = _lift_body(
-            {name: part[rows] for name, part in parts.items()}, confidence[rows]
-        )
-        arkit = torch.zeros(len(seen), len(ARKIT_NAMES))
-        rows = torch.nonzero(confidence[:, LANDMARK_PARTS["face"]].amin(1) > 0)[:, 0]
-        if len(rows):
-            face_px = torch.from_numpy(landmarks.points_px[:, LANDMARK_PARTS["face"]])
-            arkit[rows], face_trust = _lift_face(parts["face"][rows], face_px[rows])
-            for name in _FACE_JOINTS:
-                trust[rows, JOINT_INDEX[name]] = face_trust
-        rotations[:, JOINT_INDEX["jaw"]] = faces.jaw_rotation(arkit)
-        rotations[:, JOINT_INDEX["left_eye_smplhf"]] = faces.eye_rotation(arkit)
-        rotations[:, JOINT_INDEX["right_eye_smplhf"]] = faces.eye_rotation(arkit)
         names, measures = _measure(landmarks)
+        lengths = dict(zip(names, measures.tolist(), strict=True))
+        calm_face = _find_calm_face(landmarks, focal_px)
+        blocks = [
+            _lift_rows(
+                landmarks.at_rows(slice(start, start + _BLOCK)), focal_px, lengths, calm_face
+            )
+            for start in range(0, len(seen), _BLOCK)
+        ]
+        rotations, trust, arkit = (torch.cat(field) for field in zip(*blocks, strict=True))
         return CameraMotion(
             rate=rate,
             rotations=rotations,
@@ -97,32 +90,80 @@ class AnalyticLifter:
         )
 
 
-def _parts_in_camera_axes(landmarks: Landmarks, focal_px: float) -> dict[str, Tensor]:
-    """The hints of each part [T, K, 3], turned from the ray it was seen along into the camera.
+def _lift_rows(
+    landmarks: Landmarks,
+    focal_px: float,
+    lengths: dict[str, float],
+    calm_face: CalmFace | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Local rotations [T, 55, 3, 3], trust [T, 55] and ARKit scores [T, 52]."""
+    num_rows = len(landmarks.time_s)
+    confidence = torch.from_numpy(landmarks.confidence)
+    rotations = torch.eye(3).repeat(num_rows, NUM_JOINTS, 1, 1)
+    trust = torch.zeros(num_rows, NUM_JOINTS)
+    parts = {name: _turn_part(landmarks, name, focal_px) for name in LANDMARK_PARTS}
+    _put_body_on_rays(parts["body"], landmarks, focal_px, lengths)
+    seen = torch.from_numpy(landmarks.is_seen)
+    rotations[seen], trust[seen] = _lift_body(
+        {name: part[seen] for name, part in parts.items()}, confidence[seen]
+    )
+    arkit = torch.zeros(num_rows, len(ARKIT_NAMES))
+    seen = confidence[:, LANDMARK_PARTS["face"]].amin(1) > 0
+    if calm_face is not None and seen.any():
+        head = faces.head_rotation(parts["face"][seen])
+        at_rest = faces.face_in_rest_axes(parts["face"][seen], head)
+        face_px = torch.from_numpy(landmarks.points_px[:, LANDMARK_PARTS["face"]])[seen]
+        face_trust = faces.face_trust(faces.face_width_px(face_px), head)
+        arkit[seen] = faces.arkit_scores(at_rest, calm_face) * face_trust[:, None]
+        for name in _FACE_JOINTS:
+            trust[seen, JOINT_INDEX[name]] = face_trust
+    rotations[:, JOINT_INDEX["jaw"]] = faces.jaw_rotation(arkit)
+    rotations[:, JOINT_INDEX["left_eye_smplhf"]] = faces.eye_rotation(arkit)
+    rotations[:, JOINT_INDEX["right_eye_smplhf"]] = faces.eye_rotation(arkit)
+    return rotations, trust, arkit
+
+
+def _find_calm_face(landmarks: Landmarks, focal_px: float) -> CalmFace | None:
+    """The person's own face at rest, from a sample of the rows; None where no face was seen."""
+    seen = np.flatnonzero(landmarks.confidence[:, LANDMARK_PARTS["face"]].min(1) > 0)
+    if not len(seen):
+        return None
+    sample = landmarks.at_rows(seen[:: max(1, len(seen) // _CALM_SAMPLE)])
+    face = _turn_part(sample, "face", focal_px)
+    return CalmFace.among(faces.face_in_rest_axes(face, faces.head_rotation(face)))
+
+
+def _turn_part(landmarks: Landmarks, name: str, focal_px: float) -> Tensor:
+    """Hints [T, K, 3] of a part, turned from the ray it was seen along into the camera.
 
     The networks see a crop as if the camera looked straight at it, so what is away from the
     picture's middle comes out turned (Li et al. 2022, CLIFF, section 3.1). Hands and face are
     read off the picture, so that holds for them in full. The body's network knows how people
     stand: on renders with a known camera its heading follows the ray, its lean does not
-    (docs/benchmarks.md), so the body is only turned sideways. Its points then go onto their rays.
+    (docs/benchmarks.md), so the body is only turned sideways.
     """
-    turned, slopes = {}, {}
-    for name, part in LANDMARK_PARTS.items():
-        points_px = torch.from_numpy(landmarks.points_px[:, part])
-        slopes[name] = pixel_slopes(points_px, focal_px, landmarks.image_size)
-        # BlazePose crops about the hips, the hand and face networks about their own middle.
-        ray = (slopes[name][:, _HIPS] if name == "body" else slopes[name]).mean(1)
-        if name == "body":
-            ray = ray * torch.tensor([1.0, 0.0])
-        ray = torch.nn.functional.pad(ray, (0, 1), value=1.0)
-        camera_from_crop = swing_between(torch.tensor([0.0, 0.0, 1.0]), ray)
-        turned[name] = torch.from_numpy(landmarks.hints[:, part]) @ camera_from_crop.mT
-    confidence = torch.from_numpy(landmarks.confidence[:, LANDMARK_PARTS["body"]])
-    turned["body"] = put_on_rays(turned["body"], slopes["body"], confidence)
-    _stretch_limbs(
-        turned["body"], slopes["body"], confidence, dict(zip(*_measure(landmarks), strict=True))
-    )
-    return turned
+    part = LANDMARK_PARTS[name]
+    points_px = torch.from_numpy(landmarks.points_px[:, part])
+    # BlazePose crops about the hips, the hand and face networks about their own middle.
+    middle_px = (points_px[:, _HIPS] if name == "body" else points_px).mean(1)
+    ray = pixel_slopes(middle_px, focal_px, landmarks.image_size)
+    if name == "body":
+        ray = ray * torch.tensor([1.0, 0.0])
+    ray = torch.nn.functional.pad(ray, (0, 1), value=1.0)
+    camera_from_crop = swing_between(torch.tensor([0.0, 0.0, 1.0]), ray)
+    return torch.from_numpy(landmarks.hints[:, part]) @ camera_from_crop.mT
+
+
+def _put_body_on_rays(
+    body: Tensor, landmarks: Landmarks, focal_px: float, lengths: dict[str, float]
+) -> None:
+    """Move ``body`` [T, 33, 3] m before the camera, so that it is seen where it was, in place."""
+    part = LANDMARK_PARTS["body"]
+    points_px = torch.from_numpy(landmarks.points_px[:, part])
+    slopes = pixel_slopes(points_px, focal_px, landmarks.image_size)
+    confidence = torch.from_numpy(landmarks.confidence[:, part])
+    body[:] = put_on_rays(body, slopes, confidence)
+    _stretch_limbs(body, slopes, confidence, lengths)
 
 
 def _stretch_limbs(
@@ -241,17 +282,6 @@ def _lift_head(
     pose.put("head", chest @ turn, trust)
 
 
-def _lift_face(face: Tensor, face_px: Tensor) -> tuple[Tensor, Tensor]:
-    """ARKit scores [T, 52] and their trust [T] of the rows in which the face was seen."""
-    head = torch.cat([faces.head_rotation(block) for block in face.split(_FACE_BLOCK)])
-    trust = faces.face_trust(faces.face_width_px(face_px), head)
-    at_rest = [
-        faces.face_in_rest_axes(block, turn)
-        for block, turn in zip(face.split(_FACE_BLOCK), head.split(_FACE_BLOCK), strict=True)
-    ]
-    return faces.arkit_scores(torch.cat(at_rest)) * trust[:, None], trust
-
-
 def _place(
     landmarks: Landmarks,
     rotations: Tensor,
@@ -280,7 +310,8 @@ def _measure(landmarks: Landmarks) -> tuple[tuple[str, ...], np.ndarray]:
         for side in _SIDES:
             pair = [BODY_LANDMARK_INDEX[f"{side}_{joint}"] for joint in (start, end)]
             shown = landmarks.confidence[:, pair].min(1) > _MIN_MEASURE_CONFIDENCE
-            bones = landmarks.hints[shown][:, pair[1]] - landmarks.hints[shown][:, pair[0]]
+            ends = landmarks.hints[:, pair][shown]
+            bones = ends[:, 1] - ends[:, 0]
             lengths.append(np.linalg.norm(bones, axis=1))
         shown_lengths = np.concatenate(lengths)
         if len(shown_lengths):

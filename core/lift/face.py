@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -110,13 +111,35 @@ def _aligned_score_dirs() -> Tensor:
     return (face_in_rest_axes(faces, head_rotation(faces)) - _face_rest()).permute(1, 2, 0)
 
 
-def arkit_scores(face: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class CalmFace:
+    """The person's own face at rest, from which expressions are counted."""
+
+    points: Tensor  # [478, 3] m, rest axes
+    iris_height: Tensor  # [] m, of the irises over the eyes' corners: those do not tell the level
+
+    @classmethod
+    def among(cls, face: Tensor) -> CalmFace:
+        """From many faces in rest axes [T, 478, 3]: median of those with mouth shut, eyes open.
+
+        Speech and blinks are sorted out that way; other expressions by being the exception.
+        """
+        mouth = _distance(face, *_INNER_LIPS)
+        eyes = _distance(face, *_LIDS["left"]) + _distance(face, *_LIDS["right"])
+        is_shut = mouth <= mouth.quantile(_CALM_SHARE) + _CALM_SLACK_M
+        is_open = eyes >= eyes.quantile(1 - _CALM_SHARE) - 2 * _CALM_SLACK_M
+        calm = is_shut & is_open
+        points = face[calm if calm.any() else is_shut].median(0).values
+        return cls(points, _iris_offset(face)[:, 1].median())
+
+
+def arkit_scores(face: Tensor, calm: CalmFace) -> Tensor:
     """[T, 52] 0..1 from faces in rest axes [T, 478, 3]: the units' mix that moves them so.
 
-    Movement is counted from the person's own neutral face. Box-constrained ridge regression by
+    Movement is counted from the person's calm face. Box-constrained ridge regression by
     accelerated projected gradient (Nesterov 1983); all frames at once.
     """
-    movement = face - _neutral_face(face)
+    movement = face - calm.points
     trust = torch.tensor([1.0, 1.0, _DEPTH_TRUST])[:, None]
     dirs = (_aligned_score_dirs() * trust).flatten(0, 1)
     gram = dirs.T @ dirs + _SCORE_RIDGE_M**2 * torch.eye(len(ARKIT_INDEX))
@@ -133,43 +156,29 @@ def arkit_scores(face: Tensor) -> Tensor:
         ahead = updated + (momentum - 1) / next_momentum * (updated - scores)
         scores, momentum = updated, next_momentum
     scores = (scores / unit).clamp(0, 1)
-    return _with_gaze_scores(scores, gaze_angles(face))
-
-
-def _neutral_face(face: Tensor) -> Tensor:
-    """[478, 3] m: median over the calm frames, those with the mouth shut and the eyes open.
-
-    Speech and blinks are sorted out that way; other expressions by being the exception.
-    """
-    mouth = _distance(face, *_INNER_LIPS)
-    eyes = _distance(face, *_LIDS["left"]) + _distance(face, *_LIDS["right"])
-    is_shut = mouth <= mouth.quantile(_CALM_SHARE) + _CALM_SLACK_M
-    is_open = eyes >= eyes.quantile(1 - _CALM_SHARE) - 2 * _CALM_SLACK_M
-    calm = is_shut & is_open
-    return face[calm if calm.any() else is_shut].median(0).values
+    return _with_gaze_scores(scores, gaze_angles(face, calm))
 
 
 def _distance(face: Tensor, first: int, second: int) -> Tensor:
     return torch.linalg.vector_norm(face[:, first] - face[:, second], dim=-1)
 
 
-def gaze_angles(face: Tensor) -> Tensor:
-    """[T, 2] rad, how far the eyes look up and to the person's left, both eyes alike.
-
-    The iris is seen against the middle of the eye's corners. Up and down is counted from the
-    clip's median, because the lids' corners do not tell the level.
-    """
-    offsets = []
-    for side, corners in _EYE_CORNERS.items():
-        middle = face[:, corners].mean(1)
-        offsets.append(face[:, _IRIS[side], :2] - middle[:, :2])
-    offset = torch.stack(offsets).mean(0)
-    vertical = offset[:, 1] - offset[:, 1].median()
-    angles = torch.asin(
-        (torch.stack([vertical, offset[:, 0]], -1) / _EYEBALL_RADIUS_M).clamp(-1, 1)
-    )
+def gaze_angles(face: Tensor, calm: CalmFace) -> Tensor:
+    """[T, 2] rad, how far the eyes look up and to the person's left, both eyes alike."""
+    offset = _iris_offset(face)
+    up, left = offset[:, 1] - calm.iris_height, offset[:, 0]
+    angles = torch.asin((torch.stack([up, left], -1) / _EYEBALL_RADIUS_M).clamp(-1, 1))
     limit = torch.tensor(_GAZE_LIMIT)
     return angles.clamp(-limit, limit)
+
+
+def _iris_offset(face: Tensor) -> Tensor:
+    """[T, 2] m, the irises against the middle of the eyes' corners, mean of both eyes."""
+    offsets = [
+        face[:, _IRIS[side], :2] - face[:, corners, :2].mean(1)
+        for side, corners in _EYE_CORNERS.items()
+    ]
+    return torch.stack(offsets).mean(0)
 
 
 def _with_gaze_scores(scores: Tensor, gaze: Tensor) -> Tensor:
