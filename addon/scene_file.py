@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("motion", type=Path, help="motion file (.npz)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="scene to write (.blend)")
     parser.add_argument("--body", type=Path, help="SMPL-X body (.npz); default: the free body")
-    parser.add_argument("--export", type=Path, help=f"also export to {_names(_EXPORTERS)}")
+    parser.add_argument("--export", type=Path, help=f"also export to {' or '.join(_EXPORTERS)}")
     args = parser.parse_args(argv)
     try:
         build_scene_file(args.motion, args.output, body_path=args.body, export_path=args.export)
@@ -55,11 +55,11 @@ def build_scene_file(
 
     Replaces whatever file this Blender has open.
     """
-    _check_output(scene_path, [".blend"])
+    check_writable(scene_path, ".blend")
     if export_path is not None:
-        _check_output(export_path, _EXPORTERS)
-    motion = read_motion(motion_path, _warn)
+        check_writable(export_path, *_EXPORTERS)
     body = load_body(body_path)
+    motion = read_motion(motion_path, _warn)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     set_scene_timing(scene, motion)
@@ -85,18 +85,6 @@ def set_scene_timing(scene: bpy.types.Scene, motion: Motion) -> None:
 
 def _warn(text: str) -> None:
     sys.stderr.write(f"warning: {text}\n")
-
-
-def _check_output(path: Path, suffixes: Sequence[str] | dict) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise OutputError(
-            f"{path} must end in {_names(suffixes)}, got {path.suffix or 'no suffix'!r}. Rename it."
-        )
-    check_writable(path)
-
-
-def _names(suffixes: Sequence[str] | dict) -> str:
-    return " or ".join(suffixes)
 
 
 def _select(armature: bpy.types.Object) -> None:

@@ -7,12 +7,16 @@ import importlib.util
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from .config import CaptureConfig, CaptureJob
 from .errors import ReelrigError
 from .protocol import Done, Failed, Message, Progress, Warn, message_to_line
+
+_Send = Callable[[Message], None]
+_EMPTY_LINE = "\r\033[K"  # a terminal's last line emptied
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,15 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReelrigError as error:
         if getattr(args, "progress", "text") == "json":
             _send_json(Failed(str(error)))
-        sys.stderr.write(f"{error}\n")
+        _say(str(error))
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("Cancelled; nothing was written.\n")
+        _say("Cancelled. No half-written file is left.")
         return 130
 
 
 def _interrupt(signum: int, frame: object) -> None:
-    """A polite kill cleans up half-written files the way Ctrl+C does."""
+    """A polite kill cleans up the way Ctrl+C does."""
     raise KeyboardInterrupt
 
 
@@ -88,19 +92,48 @@ def _run_capture(args: argparse.Namespace) -> int:
         body=args.body,
     )
     job = CaptureJob(video=args.video, output=args.output, overlay=args.overlay, config=config)
-    # Imported late: torch and the networks take seconds, and wrong arguments should not wait.
-    from .pipeline import capture
-
     send = _send_json if args.progress == "json" else _send_text
-    send(Done([str(capture(job, send))]))
+    with _cancelled_by_signals(send) as send_or_stop:
+        # Imported late: torch and the networks take seconds, and wrong arguments should not wait.
+        from .pipeline import capture
+
+        output = capture(job, send_or_stop)
+    send(Done([str(output)]))
     return 0
+
+
+@contextmanager
+def _cancelled_by_signals(send: _Send) -> Iterator[_Send]:
+    """A ``send`` that raises KeyboardInterrupt once Ctrl+C or a polite kill has come.
+
+    Raised at any moment, as Python does, it would at times hit a library's import or callback,
+    which make an ImportError of it or drop it. A second signal ends the process at once.
+    """
+    is_cancelled = False
+
+    def cancel(signum: int, frame: object) -> None:
+        nonlocal is_cancelled
+        is_cancelled = True
+        signal.signal(signum, signal.SIG_DFL)
+
+    def send_or_stop(message: Message) -> None:
+        if is_cancelled:
+            raise KeyboardInterrupt
+        send(message)
+
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield send_or_stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _person(text: str) -> int:
     """The chosen person; ``all`` is the one person that the detector finds."""
     if text == "all":
         return 0
-    if not text.isdigit():
+    if not text.isdecimal():
         raise ReelrigError(f"--person takes a number from 0 or `all`, got {text!r}.")
     return int(text)
 
@@ -116,17 +149,24 @@ def _send_text(message: Message) -> None:
             share = f"{done}/{total}" if total else str(done)
             eta = "" if eta_s is None else f", {eta_s:.0f} s left"
             # In a terminal one line renews itself; a log file only wants each stage's end.
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{stage}: {share}{eta}   ")
             if done == total:
-                sys.stderr.write(f"\r{stage}: {share}   \n")
+                _say(f"{stage}: {share}")
+            elif sys.stderr.isatty():
+                sys.stderr.write(f"{_EMPTY_LINE}{stage}: {share}{eta}")
         case Warn(text):
-            sys.stderr.write(f"Note: {text}\n")
+            _say(f"Note: {text}")
         case Done(outputs):
             sys.stdout.write("".join(f"{output}\n" for output in outputs))
         case Failed(text):
-            sys.stderr.write(f"{text}\n")
+            _say(text)
     sys.stderr.flush()
+
+
+def _say(text: str) -> None:
+    """A line of its own on stderr; in a terminal it takes the place of an unfinished stage's."""
+    if sys.stderr.isatty():
+        sys.stderr.write(_EMPTY_LINE)
+    sys.stderr.write(f"{text}\n")
 
 
 def _run_build(args: argparse.Namespace) -> int:
@@ -149,8 +189,9 @@ def _run_doctor(args: argparse.Namespace) -> int:
     from .doctor import examine
 
     write: Callable[[str], object] = sys.stdout.write
-    is_well = examine(lambda line: write(line + "\n"))
-    return 0 if is_well else 2
+    if not examine(lambda line: write(line + "\n")):
+        raise ReelrigError("Not all that a capture needs works here. Run `make setup` again.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -29,9 +30,9 @@ class CaptureConfig:
     body: str | None = None  # path of an SMPL-X-format .npz; None: the body shipped with Reelrig
 
     def __post_init__(self) -> None:
-        if self.start_s < 0:
+        if not 0 <= self.start_s < math.inf:
             raise ReelrigError(f"The start must be 0 seconds or later, got {self.start_s:g}.")
-        if self.end_s is not None and self.end_s <= self.start_s:
+        if self.end_s is not None and not self.end_s > self.start_s:
             raise ReelrigError(
                 f"The end must be later than the start ({self.start_s:g} s), got {self.end_s:g} s."
             )
@@ -48,9 +49,11 @@ class CaptureConfig:
                 f"The camera must be static, got {self.camera!r}: this version cannot follow a "
                 "moving camera. Choose a shot from a camera at rest."
             )
-        if self.focal_px is not None and self.focal_px <= 0:
+        if self.person < 0:
+            raise ReelrigError(f"The person must be 0 (the first) or higher, got {self.person}.")
+        if self.focal_px is not None and not 0 < self.focal_px < math.inf:
             raise ReelrigError(f"The focal length must be above 0 pixels, got {self.focal_px:g}.")
-        if self.smooth_s < 0:
+        if not 0 <= self.smooth_s < math.inf:
             raise ReelrigError(f"The smoothing must be 0 seconds or more, got {self.smooth_s:g}.")
 
     def to_json(self) -> str:

@@ -29,7 +29,7 @@ def _check(name: str, check: Callable[[], str], say: Callable[[str], object]) ->
     try:
         finding = check()
     except (ImportError, OSError, RuntimeError) as error:
-        say(f"{name}: does not work here: {error}. Run `make setup` again.")
+        say(f"{name}: does not work here: {error}")
         return False
     say(f"{name}: {finding} ({time.perf_counter() - start:.2f} s)")
     return True

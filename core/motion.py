@@ -156,7 +156,7 @@ def write_motion(motion: Motion, path: Path) -> None:
             values[field.name] = np.asarray(value)
     path = Path(path)
     check_writable(path)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    handle, partial = tempfile.mkstemp(**_partial_name(path))
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez_compressed(file, **values)
@@ -176,22 +176,42 @@ def _umask() -> int:
     return mask
 
 
-def check_writable(path: Path) -> None:
-    """Raise OutputError now, before minutes of work, when ``path`` cannot be written."""
+def check_writable(path: Path, *suffixes: str) -> None:
+    """Raise OutputError now, before minutes of work, when ``path`` cannot be written.
+
+    Its name must end in one of ``suffixes``, where any are given.
+    """
     path = Path(path)
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder, a file name was expected. Add a file name to it.")
-    if not path.parent.is_dir():
-        raise OutputError(
-            f"{path} cannot be written: the folder {path.parent} does not exist. Make it first."
-        )
     try:
-        with tempfile.TemporaryFile(dir=path.parent):
+        _check_place(path, suffixes)
+        with tempfile.NamedTemporaryFile(**_partial_name(path)):
             pass
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be written: {error.strerror}. Choose another folder."
+            f"{path} cannot be written: {error.strerror}. Choose another folder or name."
         ) from error
+
+
+def _check_place(path: Path, suffixes: tuple[str, ...]) -> None:
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder, a file name was expected. Add a file name to it.")
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise OutputError(
+            f"{path} must end in {' or '.join(suffixes)}, got {path.suffix or 'no suffix'!r}. "
+            "Rename it."
+        )
+    if folder.is_file():
+        raise OutputError(f"{path} cannot be written: {folder} is a file. Choose a folder.")
+    if not folder.is_dir():
+        raise OutputError(
+            f"{path} cannot be written: the folder {folder} does not exist. Make it first."
+        )
+
+
+def _partial_name(path: Path) -> dict[str, Any]:
+    """For tempfile: where ``path`` grows until it is whole."""
+    return {"prefix": f".{path.name}.", "suffix": ".partial", "dir": path.parent}
 
 
 def read_motion(path: Path, warn: Callable[[str], None]) -> Motion:

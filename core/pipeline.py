@@ -16,7 +16,7 @@ from .camera_motion import CameraMotion
 from .config import CaptureConfig, CaptureJob
 from .detect.detector import Detector
 from .detect.holistic import HolisticDetector
-from .errors import ReelrigError, VideoError
+from .errors import OutputError, ReelrigError, VideoError
 from .landmarks import Landmarks
 from .lift.analytic import AnalyticLifter
 from .lift.hands import resting_pose
@@ -27,12 +27,13 @@ from .protocol import Message, Progress, Warn
 from .rotation import matrix_to_rotvec
 from .smoothing import fill_gaps, smooth
 from .timebase import even_rows
-from .video import open_video
+from .video import Video, open_video
 from .world.level import contact_scores, level_world_from_camera, pose_soles
 
 Send = Callable[[Message], None]
 
 _SECONDS_BETWEEN_REPORTS = 0.2
+_MIN_FRAMES = 5  # with a person in them; fewer are no motion, and may be a slip of the detector
 _LIFTERS: dict[str, Callable[[], Lifter]] = {"analytic": AnalyticLifter}
 
 
@@ -41,24 +42,37 @@ def capture(job: CaptureJob, send: Send) -> Path:
 
     ``send`` is told of progress and warnings. What can fail early fails before the long work.
     """
-    check_writable(job.output)
-    if job.overlay is not None:
-        check_writable(job.overlay)
     config = job.config
+    body_path = None if config.body is None else Path(config.body)
+    _check_output(job.output, ".npz", body_path)
+    if job.overlay is not None:
+        _check_output(job.overlay, ".mp4", job.video)
     _check_device(config.device)
-    body = load_body(None if config.body is None else Path(config.body))
+    body = load_body(body_path)
     video = open_video(job.video)
-    landmarks = detect_person(job, HolisticDetector(), send)
-    send(Progress("Solving", 0, len(landmarks.time_s)))
+    landmarks = detect_person(video, config, HolisticDetector(), send)
+    num_frames = len(landmarks.time_s)
+    send(Progress("Solving", 0, num_frames))
     motion = solve_motion(landmarks, config, body, job.video.name)
+    send(Progress("Solving", num_frames, num_frames))
     if not body.arkit_names:
         send(Warn(f"{body.path.name} has no ARKit units: of the face only the jaw will move."))
     send(Progress("Writing", 0, 1))
     write_motion(motion, job.output)
+    send(Progress("Writing", 1, 1))
     if job.overlay is not None:
         reporter = _Reporter("Overlay", motion.num_frames, send)
         write_overlay(video, motion, job.overlay, reporter)
     return job.output
+
+
+def _check_output(output: Path, suffix: str, source: Path | None) -> None:
+    """``output`` can be written, and is not what the capture reads."""
+    check_writable(output, suffix)
+    if source is not None and output.resolve() == source.resolve():
+        raise OutputError(
+            f"{output} is read by this capture, writing it would destroy it. Choose another name."
+        )
 
 
 def _check_device(device: str) -> None:
@@ -69,24 +83,40 @@ def _check_device(device: str) -> None:
         )
 
 
-def detect_person(job: CaptureJob, detector: Detector, send: Send) -> Landmarks:
+def detect_person(video: Video, config: CaptureConfig, detector: Detector, send: Send) -> Landmarks:
     """The landmarks of the chosen person over the chosen range of the video."""
-    config = job.config
-    video = open_video(job.video)
+    name = video.path.name
+    frames = video.frames(config.start_s, config.end_s)
     total = video.num_frames_between(config.start_s, config.end_s)
-    reporter = _Reporter("Detecting", total, send)
-    people = detector.detect(video.frames(config.start_s, config.end_s), reporter)
-    if not people:
+    if total < _MIN_FRAMES:
         raise VideoError(
-            f"No person was found in {job.video.name}. Choose a video, or a range of it, in "
-            "which a whole person is visible."
+            f"A capture needs at least {_MIN_FRAMES} frames, {name} has {total} in the chosen "
+            "range. Choose a longer range or another video."
         )
+    people = detector.detect(frames, _Reporter("Detecting", total, send))
+    advice = "Choose a video, or a range of it, in which a whole person is visible."
+    if not people:
+        raise VideoError(f"No person was found in {name}. {advice}")
     if config.person >= len(people):
         raise VideoError(
-            f"Person {config.person} was asked for, {job.video.name} shows {len(people)} "
+            f"Person {config.person} was asked for, {name} shows {len(people)} "
             "(the first is 0). Choose one of them."
         )
-    return people[config.person]
+    person = people[config.person]
+    if person.is_seen.sum() < _MIN_FRAMES:
+        raise VideoError(
+            f"A person was found in only {person.is_seen.sum()} of the {total} frames of {name}, "
+            f"at least {_MIN_FRAMES} are needed. {advice}"
+        )
+    if person.jump_times_s:
+        moments = ", ".join(f"{time_s:.2f} s" for time_s in person.jump_times_s)
+        send(
+            Warn(
+                f"At {moments} the detector changed over to somebody else, it seems. "
+                "For a clean motion capture the parts in between."
+            )
+        )
+    return person
 
 
 class _Reporter:

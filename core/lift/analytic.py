@@ -13,7 +13,6 @@ from torch import Tensor
 from ..body.measures import solve_betas
 from ..body.skinning import joints_from_pose
 from ..camera_motion import CameraMotion
-from ..errors import VideoError
 from ..landmarks import Landmarks
 from ..rotation import axes_to_matrix, scale_rotation, swing_between
 from ..skeletons import (
@@ -31,8 +30,6 @@ from .face import CalmFace
 from .limbs import BodyPoints
 from .placement import pixel_slopes, put_on_rays, solve_offset, stretch_bone
 from .rest import reference_body, rest_bone, rest_middle, rest_point
-
-MIN_FRAMES_SEEN = 5
 
 _SIDES = ("left", "right")
 _HIPS = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in _SIDES]
@@ -62,12 +59,6 @@ class AnalyticLifter:
     """Swing from bone directions; twist from the next joint, the palm and the foot."""
 
     def lift(self, landmarks: Landmarks, rate: float, focal_px: float) -> CameraMotion:
-        seen = landmarks.is_seen
-        if seen.sum() < MIN_FRAMES_SEEN:
-            raise VideoError(
-                f"A person was seen in {int(seen.sum())} of {len(seen)} frames, at least "
-                f"{MIN_FRAMES_SEEN} are needed. Choose a range that shows the whole person."
-            )
         names, measures = _measure(landmarks)
         lengths = dict(zip(names, measures.tolist(), strict=True))
         calm_face = _find_calm_face(landmarks, focal_px)
@@ -75,7 +66,7 @@ class AnalyticLifter:
             _lift_rows(
                 landmarks.at_rows(slice(start, start + _BLOCK)), focal_px, lengths, calm_face
             )
-            for start in range(0, len(seen), _BLOCK)
+            for start in range(0, len(landmarks.time_s), _BLOCK)
         ]
         rotations, trust, arkit = (torch.cat(field) for field in zip(*blocks, strict=True))
         return CameraMotion(

@@ -209,12 +209,22 @@ def test_unwritable_captures_folder_says_so(settings, captures, monkeypatch):
         bpy.ops.reelrig.capture()
 
 
-def test_pickled_body_is_refused(settings, tmp_path):
-    get_preferences(bpy.context).body_path = str(tmp_path / "SMPLX_NEUTRAL.pkl")
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("SMPLX_NEUTRAL.pkl", "is a pickle, which can run any code"),
+        ("SMPLX_NEUTRAL.npz", "is not an SMPL-X body: v_template, f, .* missing"),
+    ],
+)
+def test_bad_body_is_refused(settings, tmp_path, name, sentence):
+    np.savez(tmp_path / "SMPLX_NEUTRAL.npz", shapedirs=np.zeros((1, 3, 20)))
+    bpy.ops.reelrig.capture()
+    get_preferences(bpy.context).body_path = str(tmp_path / name)
     before = count_data()
-    with pytest.raises(RuntimeError, match="is a pickle, which can run any code"):
-        bpy.ops.reelrig.capture()
-    assert count_data() == before
+    for operator in (bpy.ops.reelrig.capture, bpy.ops.reelrig.build):
+        with pytest.raises(RuntimeError, match=sentence):
+            operator()
+        assert count_data() == before
 
 
 def test_build_makes_another_character(settings):
@@ -229,6 +239,15 @@ def test_build_of_a_deleted_motion_says_so(settings, captures):
     (captures / "work_001" / "work_001.npz").unlink()
     before = count_data()
     with pytest.raises(RuntimeError, match=r"work_001\.npz was not found"):
+        bpy.ops.reelrig.build()
+    assert count_data() == before
+
+
+def test_build_of_a_motion_of_a_newer_reelrig_says_so(settings):
+    bpy.ops.reelrig.capture()
+    np.savez(settings.results[0].path, format_version=99)
+    before = count_data()
+    with pytest.raises(RuntimeError, match=r"motion format 99, .* reads up to 1\. Update Reelrig"):
         bpy.ops.reelrig.build()
     assert count_data() == before
 

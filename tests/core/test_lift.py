@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from core.body.skinning import joints_from_pose
-from core.errors import VideoError
 from core.lift.analytic import AnalyticLifter
 from core.lift.rest import reference_body
 from core.rotation import rotvec_to_matrix
@@ -190,11 +189,3 @@ def test_unseen_parts_have_no_confidence_and_stay_finite():
     assert motion.confidence[2:5].max() == 0
     assert motion.confidence[:, JOINT_INDEX["left_index1"]].max() == 0
     assert motion.confidence[:, JOINT_INDEX["right_index1"]].max() > 0
-
-
-def test_a_person_seen_too_briefly_is_refused():
-    landmarks = landmarks_of(rotations_from(T))
-    confidence = landmarks.confidence.copy()
-    confidence[3:] = 0
-    with pytest.raises(VideoError, match=r"seen in 3 of 8 frames, at least 5"):
-        lift(dataclasses.replace(landmarks, confidence=confidence))

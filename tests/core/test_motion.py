@@ -200,7 +200,8 @@ def test_a_missing_file_is_named(tmp_path):
     [
         (lambda folder: folder / "no" / "a.npz", "does not exist"),
         (lambda folder: folder, "is a folder"),
-        (lambda folder: folder / "file" / "a.npz", "does not exist"),
+        (lambda folder: folder / "file" / "a.npz", "file is a file. Choose a folder"),
+        (lambda folder: folder / f"{'x' * 240}.npz", "File name too long"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_told_early(tmp_path, make, text):
