@@ -86,6 +86,11 @@ def bench_keys(_folder: Path, _: Path | None) -> None:
             subprocess.run([python, ROOT / "training" / "bench_keys.py"], check=True)
 
 
+def bench_rays(_folder: Path, _: Path | None) -> None:
+    """How the detector's heading and lean follow the ray that the person is seen along."""
+    subprocess.run([sys.executable, ROOT / "training" / "bench_rays.py"], check=True)
+
+
 def bench_memory(folder: Path, _: Path | None) -> None:
     """Peak memory of the worker on ten minutes of 720p."""
     clip = loop_clip(write_hd_clip(folder / "hd.mp4"), folder / "long.mp4", LONG_S)
@@ -215,6 +220,7 @@ BENCHES: dict[str, Callable[[Path, Path | None], None]] = {
     "speed": bench_speed,
     "joints": bench_joints,
     "keys": bench_keys,
+    "rays": bench_rays,
     "memory": bench_memory,
     "eval": bench_eval,
 }

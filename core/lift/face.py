@@ -32,7 +32,7 @@ _DEPTH_TRUST = 0.3
 _SCORE_RIDGE_M = 0.004
 # A frame is calm when lips and lids are within this of the calmest quarter's.
 _CALM_SHARE, _CALM_SLACK_M = 0.25, 0.002
-_NUM_SOLVER_STEPS = 60
+_NUM_SOLVER_STEPS = 40
 # Faces smaller than this give no usable expression, larger ones than the second a full one.
 _FACE_WIDTH_RANGE_PX = (25.0, 90.0)
 _FACING_RANGE = (0.5, 0.8)  # cosine of the angle between the face and the camera

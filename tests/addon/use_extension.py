@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 import bpy
+import numpy as np
 
 MODULE = "bl_ext.user_default.reelrig"
 
@@ -26,7 +27,7 @@ def use_extension(zip_path: str, video: str, end_s: float) -> dict:
     assert bpy.ops.reelrig.capture() == {"FINISHED"}
     assert bpy.ops.reelrig.build() == {"FINISHED"}
     assert scene.render.fps == fps
-    found = describe(scene)
+    found = describe(scene) | {"largest joint error in mm": largest_joint_error_mm(scene)}
     bpy.ops.preferences.addon_disable(module=MODULE)
     return found | {"types after disabling": [n for n in dir(bpy.types) if "REELRIG" in n]}
 
@@ -45,6 +46,25 @@ def describe(scene: bpy.types.Scene) -> dict:
         "is in user folder": captures.is_relative_to(os.environ["BLENDER_USER_RESOURCES"]),
         "machine learning": sorted({"torch", "mediapipe"} & set(sys.modules)),
     }
+
+
+def largest_joint_error_mm(scene: bpy.types.Scene) -> float:
+    """Bone heads played back, against the motion file, on frames that fall on a row of it."""
+    motion = import_module(f"{MODULE}.core.motion").read_motion(
+        scene.reelrig.results[0].path, print
+    )
+    names = import_module(f"{MODULE}.core.skeletons").JOINT_NAMES
+    armature = next(item for item in scene.objects if item.type == "ARMATURE")
+    rows_a_frame = motion.mocap_frame_rate * scene.render.fps_base / scene.render.fps
+    errors = []
+    for frame in range(scene.reelrig.start_frame, scene.frame_end + 1):
+        row = (frame - scene.reelrig.start_frame) * rows_a_frame
+        if round(row) < motion.num_frames and abs(row - round(row)) < 1e-3:
+            scene.frame_set(frame)
+            heads = [armature.pose.bones[name].head for name in names]
+            errors.append(np.abs(np.array(heads) - motion.joints_world[round(row)]).max())
+    assert len(errors) > 1
+    return 1000 * float(max(errors))
 
 
 if __name__ == "__main__":
