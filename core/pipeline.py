@@ -47,7 +47,7 @@ def capture(job: CaptureJob, send: Send) -> Path:
     _check_output(job.output, ".npz", body_path)
     if job.overlay is not None:
         _check_output(job.overlay, ".mp4", job.video)
-    _check_device(config.device)
+    _check_device(config.device, send)
     body = load_body(body_path)
     video = open_video(job.video)
     landmarks = detect_person(video, config, HolisticDetector(), send)
@@ -75,12 +75,15 @@ def _check_output(output: Path, suffix: str, source: Path | None) -> None:
         )
 
 
-def _check_device(device: str) -> None:
-    if device == "cuda" and not torch.cuda.is_available():
+def _check_device(device: str, send: Send) -> None:
+    if device != "cuda":
+        return
+    if not torch.cuda.is_available():
         raise ReelrigError(
             "The device cuda was asked for, but PyTorch finds no CUDA GPU here. "
             "Choose auto or cpu, or install the GPU's driver."
         )
+    send(Warn("MediaPipe's networks run on the processor: the graphics card stays idle for now."))
 
 
 def detect_person(video: Video, config: CaptureConfig, detector: Detector, send: Send) -> Landmarks:
