@@ -125,19 +125,23 @@ def smooth(motion: CameraMotion, sigma_s: float) -> CameraMotion:
     if sigma <= 0:
         return motion
     weight = motion.confidence.clamp_min(_MIN_WEIGHT)
-    flat = motion.rotations.flatten(2)
-    averaged = _average(flat.flatten(1), weight.repeat_interleave(9, 1), sigma)
-    rotations = nearest_rotation(averaged.unflatten(1, (-1, 3, 3)))
+    # Joint by joint, which keeps memory flat on long clips.
+    rotations = torch.stack(
+        [
+            nearest_rotation(_average(turn.flatten(1), trust[:, None], sigma).unflatten(1, (3, 3)))
+            for turn, trust in zip(motion.rotations.unbind(1), weight.unbind(1), strict=True)
+        ],
+        dim=1,
+    )
     root = weight[:, :1]
-    across = _average(motion.pelvis[:, :2], root.expand(-1, 2), sigma)
+    across = _average(motion.pelvis[:, :2], root, sigma)
     depth = _average(motion.pelvis[:, 2:], root, _DEPTH_FACTOR * sigma)
-    face = weight[:, 22:23].expand_as(motion.arkit)
-    arkit = _average(motion.arkit, face, sigma).clamp(0, 1)
+    arkit = _average(motion.arkit, weight[:, _PARTS["face"]][:, :1], sigma).clamp(0, 1)
     return replace(motion, rotations=rotations, pelvis=torch.cat([across, depth], 1), arkit=arkit)
 
 
 def _average(values: Tensor, weight: Tensor, sigma: float) -> Tensor:
-    """Weighted Gaussian mean [T, N] over rows; at the ends only over the rows there are."""
+    """Gaussian mean [T, N] over rows, weighted [T, 1]; at the ends only over the rows there are."""
     return _blur(values * weight, sigma) / _blur(weight, sigma)
 
 

@@ -33,6 +33,7 @@ _PARENT_ROWS = [
 _LEVEL_SIZES = [len(joints) for joints in _BY_DEPTH]
 _ORDER = torch.tensor([i for joints in _BY_DEPTH for i in joints])
 _INVERSE_ORDER = torch.argsort(_ORDER)
+_BLOCK = 2048  # rows posed at once
 _PARENTS = torch.tensor((0, *PARENTS[1:]))
 
 
@@ -104,6 +105,11 @@ class Skin:
 def joints_from_pose(
     body: BodyModel, betas: np.ndarray, rotations: Tensor, trans: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """pose_joints for the shape ``betas`` [B] of ``body``."""
-    rest = torch.from_numpy(body.rest_joints(betas).astype(np.float32))
-    return pose_joints(rest.to(rotations.dtype), rotations, trans)
+    """pose_joints for the shape ``betas`` [B] of ``body``, in blocks that keep memory flat."""
+    rest = torch.from_numpy(body.rest_joints(betas).astype(np.float32)).to(rotations.dtype)
+    blocks = [
+        pose_joints(rest, block, shift)
+        for block, shift in zip(rotations.split(_BLOCK), trans.split(_BLOCK), strict=True)
+    ]
+    joints, turns = (torch.cat(field) for field in zip(*blocks, strict=True))
+    return joints, turns

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +43,7 @@ class HolisticDetector:
             for done, frame in enumerate(frames, start=1):
                 rows.add(frame, *_landmarks_of(holistic.process(frame.image), frame))
                 progress(done)
+        _return_freed_memory()
         landmarks = rows.finish()
         return [] if landmarks is None or not landmarks.is_seen.any() else [landmarks]
 
@@ -59,6 +62,16 @@ def _load_holistic() -> Any:
         )
         holistic.process(np.zeros((64, 64, 3), np.uint8))  # starts all its networks
     return holistic
+
+
+def _return_freed_memory() -> None:
+    """Hand what the closed networks freed, some 200 MB, back to the system.
+
+    glibc keeps it for itself, and the stages that follow would come on top of it. Elsewhere the
+    call does not exist and is not needed.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
