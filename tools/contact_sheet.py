@@ -28,6 +28,7 @@ TILE_PX = 360
 MARGIN = 1.35  # side of the crop by the size of the person in the picture
 SIDE_VIEW_M = 2.4  # height and width of the side view
 SIDE_DISTANCE_M = 20.0
+FLOOR = "Floor lines"
 _SENSOR_MM = 36.0
 # Blender's camera looks along its -z with y up, the solved one along z with y down.
 _CAMERA_FROM_BLENDER = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -103,6 +104,7 @@ def prepare_scene() -> None:
         x_subdivisions=80, y_subdivisions=80, size=40, location=(0, 0, 0)
     )
     floor = bpy.context.object
+    floor.name = FLOOR
     floor.modifiers.new("Lines", "WIREFRAME").thickness = 0.012
     paint = bpy.data.materials.new("Floor")
     paint.diffuse_color = (0.15, 0.3, 0.5, 1.0)
@@ -113,6 +115,8 @@ def render(aim: Callable[[bpy.types.Object], None]) -> np.ndarray:
     """[H, W, 3] uint8 RGB of the scene as the sheet's camera, once aimed, sees it."""
     scene = bpy.context.scene
     aim(scene.camera)
+    # A camera below the floor, as before a stage, would see the person behind its lines.
+    bpy.data.objects[FLOOR].hide_render = scene.camera.location.z < 0
     with tempfile.TemporaryDirectory() as folder:
         scene.render.filepath = str(Path(folder) / "tile.png")
         bpy.ops.render.render(write_still=True)

@@ -16,6 +16,7 @@ import numpy as np
 from ..landmarks import Landmarks
 from ..skeletons import BODY_LANDMARK_INDEX, LANDMARK_PARTS, NUM_LANDMARKS
 from ..video import Frame
+from .flips import repair_flips
 
 _BLOCK = 512  # frames stored together
 _HAND_WRIST, _HAND_KNUCKLE = 0, 9  # numbers of MediaPipe's hand landmarks; the middle knuckle
@@ -45,7 +46,10 @@ class HolisticDetector:
                 progress(done)
         _return_freed_memory()
         landmarks = rows.finish()
-        return [] if landmarks is None or not landmarks.is_seen.any() else [landmarks]
+        if landmarks is None or not landmarks.is_seen.any():
+            return []
+        repair_flips(landmarks)
+        return [landmarks]
 
 
 def _load_holistic() -> Any:
