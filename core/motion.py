@@ -234,7 +234,7 @@ def read_motion(path: Path, warn: Callable[[str], None]) -> Motion:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike pathlib's, no error for a name too long
         raise MotionFileError(f"{path} was not found. Choose a motion file (.npz).")
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from abc import ABC, abstractmethod
 from collections import deque
@@ -119,9 +120,10 @@ def open_video(path: Path | str, sequence_fps: float = DEFAULT_SEQUENCE_FPS) -> 
     ``sequence_fps`` is the rate of an image sequence; a video file knows its own.
     """
     path = Path(path)
-    if path.is_dir():
+    # os.path: a name too long for the system is simply not there, pathlib raises.
+    if os.path.isdir(path):
         return _open_sequence(path, list_folder(path), sequence_fps)
-    if path.is_file():
+    if os.path.isfile(path):
         return _open_file(path)
     if is_pattern(path):
         return _open_sequence(path, list_pattern(path), sequence_fps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -127,7 +128,7 @@ def _refuse_other_formats(path: Path) -> None:
             f"{path} is a pickle, which can run any code and is not opened. "
             "Choose the .npz of the same model (SMPL-X's download holds both)."
         )
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike pathlib's, no error for a name too long
         raise ModelFileError(f"{path} was not found. Choose an SMPL-X body (.npz).")
 
 

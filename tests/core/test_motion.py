@@ -214,3 +214,8 @@ def test_an_output_that_cannot_be_written_is_told_early(tmp_path, make, text):
 def test_a_folder_without_leave_to_write_is_told():
     with pytest.raises(OutputError, match="cannot be written"):
         write_motion(make_motion(), Path("/proc/self/a.npz"))
+
+
+def test_a_name_too_long_for_the_system_is_not_found(tmp_path):
+    with pytest.raises(MotionFileError, match="was not found"):
+        read_motion(tmp_path / ("a" * 5000), refuse)

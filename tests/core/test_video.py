@@ -430,3 +430,8 @@ def test_one_frame_is_a_video(tmp_path):
     video = open_video(write_video(tmp_path / "one.mp4", [0]))
     assert read_all(video) == [(0, 0.0, 0)]
     assert video.duration_s > 0
+
+
+def test_a_name_too_long_for_the_system_is_not_found(tmp_path):
+    with pytest.raises(VideoError, match="was not found"):
+        open_video(tmp_path / ("a" * 5000))
