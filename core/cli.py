@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
-from .config import CaptureConfig, CaptureJob
+from .config import Camera, CaptureConfig, CaptureJob, Device, Method
 from .errors import ReelrigError
 from .protocol import Done, Failed, Message, Progress, Warn, message_to_line
 
@@ -53,17 +54,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_capture(commands: argparse._SubParsersAction) -> None:
+    defaults = CaptureConfig()
     capture = commands.add_parser("capture", help="solve a video into a motion file")
     capture.add_argument("video", type=Path, help="video, folder of images, or frame_%%04d.png")
     capture.add_argument("-o", "--output", type=Path, required=True, help="motion file (.npz)")
-    capture.add_argument("--start", type=float, default=0.0, metavar="S", help="from this second")
-    capture.add_argument("--end", type=float, metavar="S", help="to this second")
+    capture.add_argument(
+        "--start", type=float, default=defaults.start_s, metavar="S", help="first second"
+    )
+    capture.add_argument(
+        "--end", type=float, default=defaults.end_s, metavar="S", help="last second"
+    )
     capture.add_argument("--person", default="0", metavar="N|all", help="0 is the first")
-    capture.add_argument("--method", default="analytic", choices=("analytic",))
-    capture.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    capture.add_argument("--camera", default="static", choices=("static", "moving"))
+    capture.add_argument("--method", default=defaults.method, choices=get_args(Method))
+    capture.add_argument("--device", default=defaults.device, choices=get_args(Device))
+    capture.add_argument("--camera", default=defaults.camera, choices=get_args(Camera))
     capture.add_argument("--focal-px", type=float, metavar="F", help="focal length in pixels")
-    capture.add_argument("--smooth", type=float, default=0.06, metavar="S", help="0: raw")
+    capture.add_argument(
+        "--smooth", type=float, default=defaults.smooth_s, metavar="S", help="0: raw"
+    )
     capture.add_argument("--body", metavar="SMPLX.npz", help="your own SMPL-X body")
     capture.add_argument("--overlay", type=Path, metavar="MP4", help="draw the result on the video")
     capture.add_argument("--progress", default="text", choices=("text", "json"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from .check import check_shape
 from .errors import MotionFileError, OutputError, ShapeError
@@ -246,7 +247,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _is_pickled(file: Any, key: str) -> bool:
+def _is_pickled(file: NpzFile, key: str) -> bool:
     with file.zip.open(f"{key}.npy") as member:
         version = np.lib.format.read_magic(member)
         read_header = (

@@ -64,15 +64,3 @@ def test_fewer_than_two_frames_are_refused(count):
     }
     with pytest.raises(VideoError, match=f"has {count} frame.*at least 2"):
         even_rows(dataclasses.replace(landmarks, **short))
-
-
-def test_a_sudden_change_of_place_is_told_and_a_walk_is_not():
-    landmarks = at_times(np.arange(60) / 30)
-    points = landmarks.points_px.copy()
-    points[..., 0] += 5.0 * np.arange(60)[:, None]
-    walking = dataclasses.replace(landmarks, points_px=points)
-    assert walking.jump_times_s == []
-    points = points.copy()
-    points[40:, :, 0] += 900.0
-    jumping = dataclasses.replace(landmarks, points_px=points)
-    assert jumping.jump_times_s == pytest.approx([40 / 30])
