@@ -45,6 +45,7 @@ lock:
 	cd requirements && UV_FIND_LINKS= $(LOCK) --python-version 3.11 torch.in -o torch.txt
 	cd requirements && $(LOCK) --python-version 3.13 blender52.in -o blender52.txt
 	cd requirements && $(LOCK) --no-deps demo.in -o demo.txt
+	cd requirements && $(LOCK) --no-deps --python-version 3.11 body.in -o body.txt
 
 clean:
 	rm -rf .venv .venv-blender52 .cache out dist wheels/*.whl *.egg-info .pytest_cache .ruff_cache

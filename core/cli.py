@@ -82,7 +82,9 @@ def _add_build(commands: argparse._SubParsersAction) -> None:
     build = commands.add_parser("build", help="make a .blend of a motion file (needs bpy)")
     build.add_argument("motion", type=Path, help="motion file (.npz)")
     build.add_argument("-o", "--output", type=Path, required=True, help="scene (.blend)")
-    build.add_argument("--body", type=Path, metavar="SMPLX.npz", help="your own SMPL-X body")
+    bodies = build.add_mutually_exclusive_group()
+    bodies.add_argument("--body", type=Path, metavar="SMPLX.npz", help="your own SMPL-X body")
+    bodies.add_argument("--light", action="store_true", help="the free body with few vertices")
     build.add_argument("--export", type=Path, metavar="FILE", help=".fbx, .glb, .bvh or .usd")
     build.set_defaults(run=_run_build)
 
@@ -190,6 +192,8 @@ def _run_build(args: argparse.Namespace) -> int:
         value = getattr(args, option)
         if value is not None:
             command += [f"--{option}", str(value)]
+    if args.light:
+        command.append("--light")
     return subprocess.run(command, check=False).returncode
 
 

@@ -21,10 +21,12 @@ from .landmarks import Landmarks
 from .lift.analytic import AnalyticLifter
 from .lift.hands import resting_pose
 from .lift.lifter import Lifter
+from .lift.rest import reference_body
 from .motion import Motion, check_writable, write_motion
 from .overlay import write_overlay
 from .protocol import Message, Progress, Warn
 from .rotation import matrix_to_rotvec
+from .skeletons import JOINT_INDEX
 from .smoothing import fill_gaps, smooth
 from .timebase import even_rows
 from .video import Video, open_video
@@ -55,8 +57,13 @@ def capture(job: CaptureJob, send: Send) -> Path:
     send(Progress("Solving", 0, num_frames))
     motion = solve_motion(landmarks, config, body, job.video.name)
     send(Progress("Solving", num_frames, num_frames))
-    if not body.arkit_names:
-        send(Warn(f"{body.path.name} has no ARKit units: of the face only the jaw will move."))
+    if not body.has_expression_from_arkit:
+        send(
+            Warn(
+                f"{body.path.name} has neither ARKit units nor face landmarks (lmk_faces_idx, "
+                "lmk_bary_coords): of the face only jaw and eyes will move."
+            )
+        )
     send(Progress("Writing", 0, 1))
     write_motion(motion, job.output)
     send(Progress("Writing", 1, 1))
@@ -172,11 +179,13 @@ def _motion_in_world(
     rotations = steady.rotations.clone()
     rotations[:, 0] = turn @ rotations[:, 0]
     joints_world = joints @ turn.T + shift
+    rotvecs = matrix_to_rotvec(rotations)
+    rotvecs[:, JOINT_INDEX["jaw"]] *= _jaw_factors(body)
     num_frames = len(joints)
     return Motion(
         mocap_frame_rate=steady.rate,
         trans=(joints_world[:, 0] - rest_pelvis).numpy(),
-        poses=matrix_to_rotvec(rotations).flatten(1).numpy(),
+        poses=rotvecs.flatten(1).numpy(),
         betas=betas,
         expression=steady.arkit.numpy() @ body.expression_from_arkit.T,
         measures=_all_measures(body, betas, steady),
@@ -195,6 +204,18 @@ def _motion_in_world(
         person=config.person,
         source=source,
         settings_json=config.to_json(),
+    )
+
+
+def _jaw_factors(body: BodyModel) -> torch.Tensor:
+    """[3] what the reference body's jaw, as a rotation vector, takes to open ``body`` as far."""
+    reference = reference_body()
+    return torch.tensor(
+        [
+            body.jaw_open_angle / reference.jaw_open_angle,
+            body.jaw_side_angle / reference.jaw_side_angle,
+            1.0,
+        ]
     )
 
 

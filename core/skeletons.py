@@ -121,6 +121,7 @@ ARKIT_NAMES: tuple[str, ...] = (
     *("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight"),
     *("mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
 )
-# Units that joints carry out (jaw and eye rotations), so their shapes stay at zero beside them.
-ARKIT_BY_JOINTS = ("jawOpen", "jawLeft", "jawRight", "eyeLook")
+# Units that the jaw joint carries out, so their shapes stay at zero beside it. Those of the gaze
+# are not among them: on the skin they move the lids alone, which belong beside the turned eyes.
+ARKIT_BY_JOINTS = ("jawOpen", "jawLeft", "jawRight")
 ARKIT_INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}

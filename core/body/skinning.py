@@ -73,8 +73,10 @@ class Skin:
         self.shape_dirs = torch.from_numpy(body.shape_dirs)
         self.expression_dirs = torch.from_numpy(body.expression_dirs)
         self.weights = torch.from_numpy(body.weights)
-        # [V * 3, 486]: one matrix product gives all correctives.
-        self.pose_dirs = torch.from_numpy(body.pose_dirs).flatten(0, 1)
+        self.correctives = [
+            (each.joint, torch.from_numpy(each.vertices), torch.from_numpy(each.dirs))
+            for each in body.pose_correctives
+        ]
 
     def pose_vertices(
         self, betas: Tensor, expression: Tensor, rotations: Tensor, trans: Tensor
@@ -93,13 +95,21 @@ class Skin:
         rest_joints = self.joint_regressor @ expressive
         # The translation comes last, as in smplx: weights need not sum to exactly 1.
         joints, world_from_joint = pose_joints(rest_joints, rotations, torch.zeros_like(trans))
-        features = (rotations[:, 1:] - torch.eye(3)).flatten(1)
-        corrected = expressive + (features @ self.pose_dirs.T).unflatten(1, (-1, 3))
+        corrected = expressive + self._corrective_offsets(rotations)
         offsets = joints - (world_from_joint @ rest_joints[..., None])[..., 0]
         transforms = torch.cat([world_from_joint, offsets[..., None]], -1).flatten(2)
         blended = (self.weights @ transforms).unflatten(-1, (3, 4))
         turned = (blended[..., :3] @ corrected[..., None])[..., 0]
         return turned + blended[..., 3] + trans[:, None], joints + trans[:, None]
+
+    def _corrective_offsets(self, rotations: Tensor) -> Tensor:
+        """[T, V, 3] m, what the turned joints [T, 55, 3, 3] add to the skin at rest."""
+        features = (rotations - torch.eye(3)).flatten(2)
+        # Frames last, so that a vertex's values lie together where they are added.
+        offsets = torch.zeros(*self.template.shape, len(rotations))
+        for joint, vertices, dirs in self.correctives:
+            offsets.index_add_(0, vertices, dirs @ features[:, joint].T)
+        return offsets.permute(2, 0, 1)
 
 
 def joints_from_pose(

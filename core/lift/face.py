@@ -22,9 +22,6 @@ _INNER_LIPS = (13, 14)
 
 _EYEBALL_RADIUS_M = 0.012
 _GAZE_LIMIT = (0.35, 0.5)  # rad, up or down and sideways
-# A full jawLeft or jawRight turns the jaw by this much about y: measured on the free body's
-# sculpted unit.
-_JAW_SIDE_ANGLE = 0.0886
 # Depth of the face mesh is a guess of the network and noisier than the picture plane.
 _DEPTH_TRUST = 0.3
 # Ridge on the scores, in metres of landmark movement (root of the sum over all landmarks) that a
@@ -39,7 +36,7 @@ _FACING_RANGE = (0.5, 0.8)  # cosine of the angle between the face and the camer
 
 # Scores that are not solved from the surface: the eyes' directions come from the irises, the
 # tongue is not among the landmarks.
-_NOT_SOLVED = ("eyeLook", "tongueOut")
+_GAZE, _TONGUE = "eyeLook", "tongueOut"
 
 
 @cache
@@ -54,9 +51,7 @@ def _score_dirs() -> Tensor:
     body = reference_body()
     assert body.arkit_dirs is not None  # the shipped body has them
     dirs = torch.from_numpy(np.float32(body.on_face_landmarks(body.arkit_dirs)))
-    for name, i_score in ARKIT_INDEX.items():
-        if name.startswith(_NOT_SOLVED):
-            dirs[..., i_score] = 0
+    dirs[..., ARKIT_INDEX[_TONGUE]] = 0
     return dirs
 
 
@@ -136,12 +131,15 @@ class CalmFace:
 def arkit_scores(face: Tensor, calm: CalmFace) -> Tensor:
     """[T, 52] 0..1 from faces in rest axes [T, 478, 3]: the units' mix that moves them so.
 
-    Movement is counted from the person's calm face. Box-constrained ridge regression by
+    Movement is counted from the person's calm face. The gaze's scores come from the irises, and
+    what those make of the lids is no blink. The others: box-constrained ridge regression by
     accelerated projected gradient (Nesterov 1983); all frames at once.
     """
-    movement = face - calm.points
+    gaze = _gaze_scores(gaze_angles(face, calm))
+    movement = face - calm.points - torch.einsum("kcu,tu->tkc", _aligned_score_dirs(), gaze)
     trust = torch.tensor([1.0, 1.0, _DEPTH_TRUST])[:, None]
-    dirs = (_aligned_score_dirs() * trust).flatten(0, 1)
+    is_solved = torch.tensor([not name.startswith(_GAZE) for name in ARKIT_INDEX])
+    dirs = (_aligned_score_dirs() * trust * is_solved).flatten(0, 1)
     gram = dirs.T @ dirs + _SCORE_RIDGE_M**2 * torch.eye(len(ARKIT_INDEX))
     # Units in which each score's own curvature is 1, so that small movers converge as fast.
     unit = gram.diagonal().sqrt()
@@ -155,8 +153,7 @@ def arkit_scores(face: Tensor, calm: CalmFace) -> Tensor:
         next_momentum = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
         ahead = updated + (momentum - 1) / next_momentum * (updated - scores)
         scores, momentum = updated, next_momentum
-    scores = (scores / unit).clamp(0, 1)
-    return _with_gaze_scores(scores, gaze_angles(face, calm))
+    return (scores / unit).clamp(0, 1) + gaze
 
 
 def _distance(face: Tensor, first: int, second: int) -> Tensor:
@@ -181,10 +178,10 @@ def _iris_offset(face: Tensor) -> Tensor:
     return torch.stack(offsets).mean(0)
 
 
-def _with_gaze_scores(scores: Tensor, gaze: Tensor) -> Tensor:
-    """The scores with the eight eyeLook units set from the gaze."""
+def _gaze_scores(gaze: Tensor) -> Tensor:
+    """[T, 52] 0..1, the eight eyeLook units of the gaze [T, 2]; all others zero."""
     up, left = (gaze / torch.tensor(_GAZE_LIMIT)).unbind(-1)
-    scores = scores.clone()
+    scores = torch.zeros(len(gaze), len(ARKIT_INDEX))
     for side in ("Left", "Right"):
         out = left if side == "Left" else -left
         for unit, value in (("Up", up), ("Down", -up), ("Out", out), ("In", -out)):
@@ -194,10 +191,8 @@ def _with_gaze_scores(scores: Tensor, gaze: Tensor) -> Tensor:
 
 def jaw_rotation(scores: Tensor) -> Tensor:
     """Jaw, parent from joint [T, 3, 3], from the ARKit scores [T, 52]."""
-    opened = scores[:, ARKIT_INDEX["jawOpen"]] * reference_body().jaw_open_angle
-    to_left = scores[:, ARKIT_INDEX["jawLeft"]] - scores[:, ARKIT_INDEX["jawRight"]]
-    angles = torch.stack([opened, _JAW_SIDE_ANGLE * to_left, torch.zeros_like(opened)], -1)
-    return rotvec_to_matrix(angles)
+    rotvecs = reference_body().face_response.jaw_rotvecs(scores.numpy())
+    return rotvec_to_matrix(torch.from_numpy(rotvecs))
 
 
 def eye_rotation(scores: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from core.skeletons import (
 
 FOCAL_PX, IMAGE_SIZE = 1500.0, (1280, 720)
 DISTANCE_M = 5.0
+EYE_RADIUS_M = 0.012
 
 # Half a turn about x: a body that stands upright before the camera and faces it.
 FACING_CAMERA = (np.pi, 0.0, 0.0)
@@ -31,6 +32,7 @@ _CARRIER = {"heel": "ankle", "foot_index": "foot"}
 _FACE_POINT_OF = {"mouth_left": 291, "mouth_right": 61}
 _FACE_POINT_OF |= {"left_eye_inner": 362, "left_eye": 473, "left_eye_outer": 263}
 _FACE_POINT_OF |= {"right_eye_inner": 133, "right_eye": 468, "right_eye_outer": 33}
+_IRISES = {"right": slice(468, 473), "left": slice(473, 478)}
 
 
 def rotations_from(num_frames: int, **rotvecs) -> Tensor:
@@ -58,10 +60,16 @@ def landmarks_of(
     def carried(point: Tensor, joint: str) -> Tensor:
         return at(joint) + turns[:, JOINT_INDEX[joint]] @ (point - rest_point(joint))
 
-    face_rest = torch.from_numpy(body.face_points()).expand(num_frames, 478, 3)
+    face_rest = torch.from_numpy(body.face_points()).repeat(num_frames, 1, 1)
     if arkit is not None:
         dirs = torch.from_numpy(np.float32(body.on_face_landmarks(body.arkit_dirs)))
         face_rest = face_rest + torch.einsum("kcu,tu->tkc", dirs, torch.from_numpy(arkit))
+    for side, iris in _IRISES.items():
+        eye = f"{side}_eye_smplhf"
+        offset = face_rest[:, iris] - rest_point(eye)
+        offset[..., 2] = EYE_RADIUS_M
+        turn = rotations[:, JOINT_INDEX[eye]].transpose(-1, -2)
+        face_rest[:, iris] = rest_point(eye) + offset @ turn
     head = turns[:, JOINT_INDEX["head"]]
     face = at("head")[:, None] + (face_rest - rest_point("head")) @ head.transpose(-1, -2)
 

@@ -1,17 +1,19 @@
-"""The body layer against the smplx package, and what a body file must hold."""
+"""The body layer: shape, skin, joints, landmarks and measures of a body."""
+
+import dataclasses
 
 import numpy as np
 import pytest
-import smplx
 import torch
 
 from core.body.measures import MEASURE_NAMES, measure_body, solve_betas
 from core.body.model import FREE_BODY_PATH, load_body
 from core.body.skinning import Skin, joints_from_pose
 from core.body.surface import surface_point
-from core.errors import ModelFileError
+from core.errors import ModelFileError, ShapeError
 from core.rotation import rotvec_to_matrix
 from core.skeletons import ARKIT_NAMES, JOINT_INDEX, PARENTS
+from tests.core.smplx_reference import pose_with_smplx, random_pose
 
 T = 3
 
@@ -21,53 +23,23 @@ def body():
     return load_body()
 
 
-@pytest.fixture(scope="module")
-def smplx_path(body, tmp_path_factory):
-    """The shipped body with the one key that only the smplx package asks for."""
-    with np.load(FREE_BODY_PATH, allow_pickle=False) as file:
-        values = {key: file[key] for key in file.files}
-    values["joint2num"] = np.array([], dtype=np.float32)
-    path = tmp_path_factory.mktemp("body") / "SMPLX_NEUTRAL.npz"
-    np.savez(path, **values)
-    return path
-
-
-def random_pose(seed, pose_scale):
-    rng = np.random.default_rng(seed)
-    return (
-        torch.from_numpy(rng.normal(size=10).astype(np.float32)),
-        torch.from_numpy(rng.normal(size=(T, 10)).astype(np.float32)),
-        torch.from_numpy((pose_scale * rng.normal(size=(T, 55, 3))).astype(np.float32)),
-        torch.from_numpy(rng.normal(size=(T, 3)).astype(np.float32)),
-    )
-
-
 @pytest.mark.parametrize(("seed", "pose_scale"), [(0, 0.0), (1, 0.3), (2, 1.0)])
-def test_vertices_and_joints_agree_with_smplx(body, smplx_path, seed, pose_scale):
+def test_vertices_and_joints_agree_with_smplx(body, seed, pose_scale):
     betas, expression, rotvecs, trans = random_pose(seed, pose_scale)
-    reference = smplx.SMPLX(
-        model_path=str(smplx_path),
-        use_pca=False,
-        flat_hand_mean=True,
-        num_betas=10,
-        num_expression_coeffs=10,
-        batch_size=T,
-    )
-    expected = reference(
-        betas=betas.expand(T, -1),
-        expression=expression,
-        global_orient=rotvecs[:, 0],
-        body_pose=rotvecs[:, 1:22].flatten(1),
-        jaw_pose=rotvecs[:, 22],
-        leye_pose=rotvecs[:, 23],
-        reye_pose=rotvecs[:, 24],
-        left_hand_pose=rotvecs[:, 25:40].flatten(1),
-        right_hand_pose=rotvecs[:, 40:].flatten(1),
-        transl=trans,
-    )
+    expected, expected_joints = pose_with_smplx(FREE_BODY_PATH, betas, expression, rotvecs, trans)
     vertices, joints = Skin(body).pose_vertices(betas, expression, rotvec_to_matrix(rotvecs), trans)
-    np.testing.assert_allclose(vertices, expected.vertices.detach(), atol=1e-5)
-    np.testing.assert_allclose(joints, expected.joints[:, :55].detach(), atol=1e-5)
+    np.testing.assert_allclose(vertices, expected, atol=1e-5)
+    np.testing.assert_allclose(joints, expected_joints, atol=1e-5)
+
+
+def test_correctives_are_all_that_the_file_holds(body):
+    with np.load(FREE_BODY_PATH, allow_pickle=False) as file:
+        expected = file["posedirs"]
+    found = np.zeros_like(expected).reshape(-1, 3, 54, 9)
+    for corrective in body.pose_correctives:
+        assert corrective.dirs.any((1, 2)).all()  # none is kept for nothing
+        found[corrective.vertices, :, corrective.joint - 1] = corrective.dirs
+    np.testing.assert_array_equal(found.reshape(expected.shape), expected)
 
 
 def test_joints_alone_are_the_joints_of_the_skin(body):
@@ -101,6 +73,43 @@ def test_the_rest_pose_has_the_axes_the_code_assumes(body):
     assert nose[2] > ear[2] + 0.05  # z forward
 
 
+@pytest.mark.parametrize("value", [-1.5, -0.5, 0.0, 0.25, 1.0])
+def test_a_slider_has_a_shape_for_either_side(body, value):
+    sliders = np.zeros(len(body.slider_names))
+    i_slider = body.slider_names.index("weight")
+    sliders[i_slider] = value
+    betas = random_pose(5, 0.0)[0].numpy()
+    shape = body.slider_dirs[:, :, i_slider, 0 if value > 0 else 1]
+    expected = body.rest_vertices(betas) + abs(value) * shape
+    found = body.rest_vertices(betas, sliders)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    joints = body.rest_joints(betas, sliders)
+    np.testing.assert_allclose(joints, body.joint_regressor @ found, atol=1e-5)
+
+
+def test_sliders_that_the_body_has_not_are_refused(body):
+    with pytest.raises(ShapeError, match=r"`sliders` must have shape \(S\), S=\d+, got \(30,\)"):
+        body.rest_vertices(np.zeros(10), np.zeros(30))
+
+
+def test_landmarks_follow_the_posed_body(body):
+    betas, expression, rotvecs, trans = random_pose(6, 0.3)
+    posed = Skin(body).pose_vertices(betas, expression, rotvec_to_matrix(rotvecs), trans)
+    vertices, joints = (points.numpy() for points in posed)
+    points = body.landmark_points(vertices, joints)
+    assert points.shape == (T, 553, 3)
+    table = body.landmarks
+    for i_landmark in (0, 11, 25, 40, 60, 75, 300, 552):
+        if table.faces[i_landmark] >= 0:
+            corners = vertices[:, body.faces[table.faces[i_landmark]]]
+            expected = table.barycentric[i_landmark] @ corners
+        else:
+            expected = table.joint_weights[i_landmark] @ joints
+        np.testing.assert_allclose(points[:, i_landmark], expected, atol=1e-5)
+    at_rest = body.landmark_points(body.template, body.template_joints)
+    np.testing.assert_allclose(at_rest[75:], body.face_points(), atol=1e-6)
+
+
 def test_betas_are_recovered_from_measures(body):
     for seed in range(5):
         truth = np.random.default_rng(seed).normal(size=10)
@@ -130,53 +139,7 @@ def test_expression_from_arkit_is_the_closest_one(body):
     assert not body.expression_from_arkit[:, ARKIT_NAMES.index("jawOpen")].any()
 
 
-def broken(tmp_path, **changes):
-    """The shipped body with keys replaced, or left out where the value is None."""
-    with np.load(FREE_BODY_PATH, allow_pickle=False) as file:
-        values = {key: file[key] for key in file.files if key != "posedirs"}
-    values["posedirs"] = np.zeros((1, 3, 486), np.float32)
-    values.update(changes)
-    path = tmp_path / "body.npz"
-    np.savez(path, **{key: value for key, value in values.items() if value is not None})
-    return path
-
-
-def test_missing_keys_are_named(tmp_path):
-    with pytest.raises(ModelFileError, match="not an SMPL-X body: weights, kintree_table missing"):
-        load_body(broken(tmp_path, weights=None, kintree_table=None))
-
-
-def test_a_pickle_is_refused_with_a_way_out(tmp_path):
-    path = tmp_path / "SMPLX_NEUTRAL.pkl"
-    path.write_bytes(b"\x80\x04")
-    with pytest.raises(ModelFileError, match=r"pickle.*Choose the \.npz"):
-        load_body(path)
-
-
-@pytest.mark.parametrize(("joints", "name"), [(24, "an SMPL body"), (52, "an SMPL-H body")])
-def test_other_bodies_are_called_by_their_name(tmp_path, joints, name):
-    with pytest.raises(ModelFileError, match=f"{name} with {joints} joints"):
-        load_body(broken(tmp_path, kintree_table=np.zeros((2, joints), np.int64)))
-
-
-def test_wrong_sizes_are_named(tmp_path):
-    with pytest.raises(ModelFileError, match=r"`weights` has shape \(5, 55\)"):
-        load_body(broken(tmp_path, weights=np.zeros((5, 55), np.float32)))
-
-
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04cut"])
-def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
-    path = tmp_path / "body.npz"
-    path.write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"is not an \.npz file, or it is cut short"):
-        load_body(path)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ModelFileError, match="was not found"):
-        load_body(tmp_path / "SMPLX_NEUTRAL.npz")
-
-
-def test_the_shipped_body_holds_no_pickled_member():
-    with np.load(FREE_BODY_PATH, allow_pickle=False) as file:
-        assert all(file[key].dtype != object for key in file.files)
+def test_a_body_without_landmarks_says_so(body):
+    bare = dataclasses.replace(body, landmarks=None)
+    with pytest.raises(ModelFileError, match="has no MediaPipe landmarks"):
+        bare.face_points()
