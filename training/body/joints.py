@@ -1,7 +1,7 @@
 """SMPL-X's 55 joints: where they lie in a person, which of MakeHuman's bones they stand for.
 
-SMPL-X's names and tree are published (Pavlakos et al. 2019); the joints' places are MakeHuman's bone
-heads, moved where SMPL-X's papers draw them elsewhere (spine, collars, hips).
+SMPL-X's names and tree are published (Pavlakos et al. 2019); the joints' places are MakeHuman's
+bone heads, moved where SMPL-X's papers draw them elsewhere (spine, collars, hips).
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ FINGERS = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "pinky": 5}  # MakeHu
 # The pelvis of every shape stands here, so that `transl` means the same whatever the betas.
 PELVIS = np.array([0.0, -0.35, 0.012])
 
-# Heights of the trunk's joints, as shares of the way from the hips' bones to the neck's.
-_TRUNK_HEIGHTS = {"pelvis": 0.075, "spine1": 0.29, "spine2": 0.53, "spine3": 0.63, "neck": 0.955}
-_SPINE_BONES = ("spine05", "spine04", "spine03", "spine02", "spine01", "neck01")
+# Heights of the trunk's joints, as shares of the way from the hips' bones to the neck's, and how
+# far they stand before the line from pelvis to neck, as shares of its height: the spine's bow.
+# MakeHuman's own spine bones move with the belly, so only the ends of the line come from it.
+_PELVIS_HEIGHT, _NECK_HEIGHT = 0.075, 0.955
+_SPINE = {"spine1": (0.29, -0.055), "spine2": (0.53, -0.050), "spine3": (0.63, -0.004)}
 _PELVIS_FORWARD = 0.018  # m, of the hips' bones
-_SPINE3_FORWARD = 0.025  # m
 _HIP_INWARD, _HIP_DOWN, _HIP_BACK = 0.75, 0.036, 0.008  # share of x; m; m
 _COLLAR_INWARD, _COLLAR_DOWN, _COLLAR_FORWARD = 0.70, 0.055, 0.012  # of the shoulder; m; m
 _HEAD_SHIFT = np.array([0.0, 0.004, -0.012])  # m, of MakeHuman's head bone
@@ -58,23 +59,23 @@ class JointFinder:
         return joints
 
     def _trunk_joints(self, head) -> dict[str, np.ndarray]:
-        hips = (head("upperleg01.L") + head("upperleg01.R")) / 2
-        spine = np.stack([head(name) for name in _SPINE_BONES])
-        span = spine[-1, 1] - hips[1]
-        points = {}
-        for name, share in _TRUNK_HEIGHTS.items():
-            y = hips[1] + share * span
-            points[name] = np.array(
-                [np.interp(y, spine[:, 1], spine[:, 0]), y, np.interp(y, spine[:, 1], spine[:, 2])]
-            )
-        points["pelvis"][2] = hips[2] + _PELVIS_FORWARD
-        points["spine3"][2] += _SPINE3_FORWARD
-        return points
+        hips, top = (head("upperleg01.L") + head("upperleg01.R")) / 2, head("neck01")
+        span = top[1] - hips[1]
+        pelvis = np.array([0.0, hips[1] + _PELVIS_HEIGHT * span, hips[2] + _PELVIS_FORWARD])
+        below = head("spine01")
+        share = (hips[1] + _NECK_HEIGHT * span - below[1]) / (top[1] - below[1])
+        neck = below + share * (top - below)
+        joints = {"pelvis": pelvis, "neck": neck}
+        for name, (height, forward) in _SPINE.items():
+            along = (height - _PELVIS_HEIGHT) / (_NECK_HEIGHT - _PELVIS_HEIGHT)
+            point = pelvis + along * (neck - pelvis)
+            joints[name] = point + np.array([0.0, 0.0, forward * (neck[1] - pelvis[1])])
+        return joints
 
     def fold_weights(self, bone_weights: np.ndarray) -> np.ndarray:
         """[N, 55] weights [N, 163] of MakeHuman's bones, each given to the joint that moves it."""
         fold = np.zeros((len(self._bones), NUM_JOINTS))
-        for i_bone, bone in enumerate(self._bones):
+        for i_bone in range(len(self._bones)):
             fold[i_bone, JOINT_INDEX[self._joint_of(i_bone)]] = 1
         return bone_weights @ fold
 
@@ -151,9 +152,9 @@ def fit_regressor(
 ) -> np.ndarray:
     """[55, V] non-negative rows that sum to 1 and find the joints of every shape.
 
-    ``shapes`` [S, V, 3] m and ``joints`` [S, 55, 3] m, of which the first is the template and counts
-    most; ``weights`` [V, 55] tell the eyes apart. Non-negative least squares over vertices near the
-    joint, with a small ridge so that rows are wide and stable.
+    ``shapes`` [S, V, 3] m and ``joints`` [S, 55, 3] m, of which the first is the template and
+    counts most; ``weights`` [V, 55] tell the eyes apart. Non-negative least squares over vertices
+    near the joint, with a small ridge so that rows are wide and stable.
     """
     regressor = np.zeros((NUM_JOINTS, shapes.shape[1]))
     for i_joint, name in enumerate(JOINT_NAMES):
@@ -182,7 +183,7 @@ def _candidates(
 def _fit_row(shapes: np.ndarray, joints: np.ndarray, name: str) -> np.ndarray:
     """[N] shares of the candidates [S, N, 3]."""
     count = shapes.shape[1]
-    ridge = 0.02 if JOINT_INDEX[name] < JOINT_INDEX["left_wrist"] else 0.004
+    ridge = 0.006 if JOINT_INDEX[name] < JOINT_INDEX["left_wrist"] else 0.004
     matrix = np.concatenate(
         [
             30 * shapes[0].T,

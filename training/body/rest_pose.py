@@ -77,6 +77,7 @@ class RestPoser:
         quads = np.concatenate(list(source.base.quads.values()))
         self._smoother = neighbour_mean(quads, len(source.base.vertices))
         self._relax = self._relax_mask()
+        self._nipple_smoother = self._smoother[_NIPPLES]
 
     def pose(self, vertices: np.ndarray) -> Rest:
         """The rest pose of a person's base-mesh ``vertices`` [19158, 3] m."""
@@ -88,15 +89,19 @@ class RestPoser:
         linear = blend_linear(vertices, self._weights, turns, offsets)
         bulged = blend_dual_quaternions(vertices, self._weights, turns, offsets)
         posed = linear + _DUAL_QUATERNION_SHARE * (bulged - linear)
-        blended = (self._weights @ turns.reshape(-1, 9)).reshape(-1, 3, 3)
-        relaxed = delta_mush(
-            vertices, posed, nearest_rotations(blended), self._smoother, _RELAX_STEPS
-        )
-        posed = posed + self._relax * (relaxed - posed)
+        posed += self._relax * (self._relaxed(vertices, posed, turns) - posed)
         for _ in range(_NIPPLE_STEPS):
-            posed[_NIPPLES] = self._smoother[_NIPPLES] @ posed
+            posed[_NIPPLES] = self._nipple_smoother @ posed
         posed_tails = posed_heads + np.einsum("kij,kj->ki", turns, tails - heads)
         return Rest(posed, posed_heads, posed_tails)
+
+    def _relaxed(self, rest: np.ndarray, posed: np.ndarray, turns: np.ndarray) -> np.ndarray:
+        """[19158, 3] m, delta mush of the creased zones; the rest is of no use."""
+        creased = np.flatnonzero(self._relax)
+        blended = np.tile(np.eye(3), (len(rest), 1, 1))
+        mixed = (self._weights[creased] @ turns.reshape(-1, 9)).reshape(-1, 3, 3)
+        blended[creased] = nearest_rotations(mixed)
+        return delta_mush(rest, posed, blended, self._smoother, _RELAX_STEPS)
 
     def _posed_heads(self, heads: np.ndarray, turns: np.ndarray) -> np.ndarray:
         posed = heads.copy()

@@ -1,4 +1,4 @@
-"""Moving a skin with its bones: linear and dual-quaternion blending, and smoothing that keeps detail.
+"""Moving a skin with its bones: linear, by dual quaternions, and with smoothing.
 
 Kavan et al. 2007, "Skinning with dual quaternions"; Mancewicz et al. 2014, "Delta Mush".
 """
@@ -38,10 +38,9 @@ def blend_dual_quaternions(
     real[real[:, 0] < 0] *= -1
     w, x, y, z = real.T
     a, b, c = offsets.T
-    dual = 0.5 * np.stack(
-        [-a * x - b * y - c * z, a * w + b * z - c * y, -a * z + b * w + c * x, a * y - b * x + c * w],
-        axis=1,
-    )
+    dual = [-a * x - b * y - c * z, a * w + b * z - c * y]
+    dual += [-a * z + b * w + c * x, a * y - b * x + c * w]
+    dual = np.stack(dual, axis=1) / 2
     # q and -q are one rotation: blend each bone on the side of the vertex's strongest one.
     strongest = np.asarray(weights.argmax(1)).ravel()
     signed = weights.tocoo()
@@ -63,7 +62,7 @@ def delta_mush(
     smoother: sp.csr_matrix,
     num_steps: int,
 ) -> np.ndarray:
-    """``posed`` [V, 3] smoothed, with the detail of ``rest`` put back, turned by ``turns`` [V, 3, 3]."""
+    """``posed`` [V, 3] smoothed, the detail of ``rest`` put back as ``turns`` [V, 3, 3] say."""
     smooth_rest, smooth_posed = rest, posed
     for _ in range(num_steps):
         smooth_rest, smooth_posed = smoother @ smooth_rest, smoother @ smooth_posed

@@ -70,7 +70,7 @@ class Source:
 
     def _parse_target(self, text: str) -> np.ndarray:
         offsets = np.zeros((len(self.base.vertices), 3))
-        lines = [line for line in text.splitlines() if line.strip() and line[0] not in "#\""]
+        lines = [line for line in text.splitlines() if line.strip() and line[0] not in '#"']
         rows = np.array([line.split()[:4] for line in lines], dtype=np.float64).reshape(-1, 4)
         offsets[rows[:, 0].astype(int)] = rows[:, 1:] * _METRES
         return offsets
