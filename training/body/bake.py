@@ -61,10 +61,12 @@ MAX_INFLUENCES = 8
 NUM_COLUMNS, EXPRESSION_FIRST, ARKIT_FIRST, SLIDER_FIRST = 400, 300, 310, 362
 NUM_LIGHT_VERTICES = 3000
 _LIGHT_POSES: tuple[Turns, ...] = (
-    {"hip": (-90, 10, 5), "knee": (90, 0, 0), "shoulder": (0, 0, -75), "elbow": (0, -90, 0)},
+    {"hip": (-90, 10, 5), "knee": (90, 0, 0), "elbow": (0, -90, 0)},
+    {"shoulder": (0, 0, -75), "spine2": (30, 0, 0)},
     {f"{f}{i}": (0, 0, -70) for f in ("index", "middle", "ring", "pinky") for i in (1, 2, 3)},
 )
 _LIGHT_UNITS = ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "eyeBlinkLeft", "eyeBlinkRight")
+_REST_MOUTH_CLOSE = 0.06  # of a full mouthClose
 _ROOT_PARENT = 4294967295  # SMPL-X writes -1 as an unsigned number
 _LICENSE = "CC0-1.0 (MakeHuman / MPFB2 core assets, Face Units 01; see Reelrig's NOTICE)"
 _MIRROR_X = np.array([-1.0, 1.0, 1.0])
@@ -91,9 +93,14 @@ class Bake:
         rest = self.poser.pose(self.people.vertices(phenotype))
         joints = self.finder.joints(rest)
         shift = PELVIS - joints[0]
-        vertices, joints = rest.vertices + shift, joints + shift
+        vertices, joints = rest.vertices + self._lips_shut + shift, joints + shift
         mirrored = vertices[self.source.base.mirror] * _MIRROR_X
         return Person((vertices + mirrored) / 2, (joints + mirror_joints(joints)) / 2)
+
+    @cached_property
+    def _lips_shut(self) -> np.ndarray:
+        """[19158, 3] m, what shuts the slit between MakeHuman's lips, through which teeth show."""
+        return _REST_MOUTH_CLOSE * self.source.face_unit("mouthClose")
 
     @cached_property
     def neutral(self) -> Person:

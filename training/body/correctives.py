@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
@@ -23,7 +24,7 @@ from reelrig.core.body.skinning import pose_joints
 from reelrig.core.skeletons import JOINT_INDEX, JOINT_NAMES, NUM_JOINTS, PARENTS
 
 from .joints import MIRRORED_JOINTS
-from .skinning import neighbour_mean
+from .skinning import blend_dual_quaternions, neighbour_mean
 
 FEATURES = 9  # entries of R - I
 
@@ -34,7 +35,7 @@ class Bend:
 
     low_deg: tuple[float, float, float]  # about x, y, z of the body axes, left side
     high_deg: tuple[float, float, float]
-    main_axis: int  # about which it mostly turns
+    main_axes: tuple[int, ...]  # about which it mostly turns
     rings: int  # of vertices around the blended zone that may move
     num_poses: int = 20
     # The folded sides' far ends, as joints: they fix the plane in which the flesh meets, and how
@@ -42,32 +43,39 @@ class Bend:
     contact: tuple[str, str] | None = None
     contact_radius: float = 0.0
     paired: bool = False  # both sides are posed together, for their flesh meets
+    # What holds the fit to its start. A twisted skin alone would neck down, as a tube of rubber
+    # does: where bones fill the limb the start, which keeps its thickness, counts for more.
+    ridge: float = 3e-3
 
 
 # Ranges of motion (degrees), rounded outward from Norkin & White, "Measurement of Joint Motion".
 _BENDS: dict[str, Bend] = {
-    "hip": Bend((-120, -40, -30), (30, 40, 45), 0, 16, 28, ("spine1", "knee"), 0.16, paired=True),
-    "knee": Bend((0, -10, -5), (145, 10, 5), 0, 14, 16, ("hip", "ankle"), 0.12),
-    "ankle": Bend((-35, -20, -20), (45, 20, 20), 0, 8, 12),
-    "foot": Bend((-45, 0, 0), (25, 0, 0), 0, 6, 8),
-    "spine1": Bend((-20, -25, -25), (40, 25, 25), 0, 12, 14),
-    "spine2": Bend((-20, -25, -25), (40, 25, 25), 0, 12, 14),
-    "spine3": Bend((-20, -25, -25), (30, 25, 25), 0, 12, 14),
-    "neck": Bend((-35, -40, -30), (35, 40, 30), 0, 8, 14),
-    "head": Bend((-30, -40, -25), (30, 40, 25), 0, 8, 14),
-    "collar": Bend((-10, -25, -20), (10, 25, 35), 2, 14, 14),
-    "shoulder": Bend((-70, -100, -90), (70, 50, 90), 2, 16, 32),
-    "elbow": Bend((-80, -145, -8), (80, 5, 8), 1, 12, 18, ("shoulder", "wrist"), 0.09),
-    "wrist": Bend((-90, -30, -75), (90, 30, 75), 2, 14, 18),
+    "hip": Bend(
+        (-120, -40, -30), (30, 40, 45), (0,), 16, 28, ("spine1", "knee"), 0.16, paired=True
+    ),
+    "knee": Bend((0, -10, -5), (145, 10, 5), (0,), 14, 16, ("hip", "ankle"), 0.12),
+    "ankle": Bend((-35, -20, -20), (45, 20, 20), (0,), 8, 12),
+    "foot": Bend((-45, 0, 0), (25, 0, 0), (0,), 6, 8),
+    "spine1": Bend((-20, -25, -25), (40, 25, 25), (0,), 12, 14),
+    "spine2": Bend((-20, -25, -25), (40, 25, 25), (0,), 12, 14),
+    "spine3": Bend((-20, -25, -25), (30, 25, 25), (0,), 12, 14),
+    "neck": Bend((-35, -40, -30), (35, 40, 30), (0,), 8, 14),
+    "head": Bend((-30, -40, -25), (30, 40, 25), (0,), 8, 14),
+    "collar": Bend((-10, -25, -20), (10, 25, 35), (2,), 14, 14),
+    "shoulder": Bend((-70, -100, -90), (70, 50, 90), (2, 1), 16, 32),
+    "elbow": Bend((-80, -145, -8), (80, 5, 8), (1,), 12, 18, ("shoulder", "wrist"), 0.09),
+    "wrist": Bend((-90, -30, -75), (90, 30, 75), (0, 2), 14, 18, ridge=1.0),
 }
-_FINGER = Bend((-8, -20, -95), (8, 20, 20), 2, 5, 10)
-_THUMB = Bend((-25, -30, -45), (50, 40, 30), 1, 5, 10)
+_FINGER = Bend((-8, -20, -95), (8, 20, 20), (2,), 5, 10)
+_THUMB = Bend((-25, -30, -45), (50, 40, 30), (1,), 5, 10)
 
 _SEED = 7
 _STEPS = 30
 _CONTACT_FROM_DEG = 60.0
 # Weights of the terms; each is a mean over the patch's area, free of units.
-_STRAIN, _CURVATURE, _VOLUME, _CONTACT, _RIDGE = 1.0, 6.0, 4.0, 10.0, 3e-3
+_STRAIN, _CURVATURE, _VOLUME, _CONTACT = 1.0, 6.0, 2.0, 10.0
+_SQUEEZE = 0.2  # of the strain
+_FLAT = 1e-4  # squared share of its area below which a triangle is flat
 _LENGTH = 0.01  # m, the unit in which displacements are compared
 _SMOOTHING_STEPS = 8
 _RARE = 5e-3  # turns rarer than this in the poses get no large coefficients
@@ -156,18 +164,18 @@ class _Patch:
         self._measure_rest()
         self._left = torch.from_numpy(local[self.free])
         self._right = torch.from_numpy(local[flesh.mirror[self.free]])
+        self.start = self._fit_dual_quaternions(rotations)
 
     def _sample_rotations(self) -> np.ndarray:
-        """[P, 55, 3, 3] float32: the main axis swept, then all axes drawn."""
+        """[P, 55, 3, 3] float32: each main axis swept, and all axes drawn."""
         bend = self.bend
         rng = np.random.default_rng(_SEED)
         low, high = np.array(bend.low_deg), np.array(bend.high_deg)
         angles = rng.uniform(low, high, (bend.num_poses, 3))
-        sweep = np.arange(bend.num_poses) % 2 == 0
-        angles[sweep] *= np.eye(3)[bend.main_axis]
-        angles[sweep, bend.main_axis] = np.linspace(
-            low[bend.main_axis], high[bend.main_axis], sweep.sum()
-        )
+        for i_axis, axis in enumerate(bend.main_axes):
+            sweep = np.arange(i_axis, bend.num_poses, len(bend.main_axes) + 1)
+            angles[sweep] = 0
+            angles[sweep, axis] = np.linspace(low[axis], high[axis], len(sweep))
         rotations = np.tile(np.eye(3, dtype=np.float32), (bend.num_poses, NUM_JOINTS, 1, 1))
         i_joint = JOINT_INDEX[self.joint]
         rotations[:, i_joint] = Rotation.from_rotvec(angles, degrees=True).as_matrix()
@@ -217,6 +225,34 @@ class _Patch:
         posed = (blended[..., :3] @ rest[..., None])[..., 0] + blended[..., 3]
         self.lost = _volume(rest[None], skin) - _volume(posed, skin)  # [P] m^3, by blending alone
 
+    def _fit_dual_quaternions(self, rotations: Tensor) -> Tensor:
+        """[N, 3, 9] m, D that comes closest to blending by dual quaternions: where the fit starts.
+
+        They keep a twisted limb's thickness, which linear blending loses and elastic energy alone
+        is slow to find.
+        """
+        joints = np.float64(self.flesh.joints)
+        places, turns = (
+            field.double().numpy()
+            for field in pose_joints(
+                torch.from_numpy(np.float32(joints)), rotations, torch.zeros(len(rotations), 3)
+            )
+        )
+        weights = sp.csr_matrix(self.flesh.weights[self.free])
+        rest, wanted = self.flesh.vertices[self.free], []
+        for place, turn in zip(places, turns, strict=True):
+            offsets = place - np.einsum("jab,jb->ja", turn, joints)
+            bulged = blend_dual_quaternions(rest, weights, turn, offsets)
+            mixed = (weights @ turn.reshape(-1, 9)).reshape(-1, 3, 3)
+            away = bulged - np.einsum("vab,vb->va", mixed, rest) - weights @ offsets
+            # A blend that is nearly flat cannot be undone: leave such a direction alone.
+            wanted.append((np.linalg.pinv(mixed, rcond=0.2) @ away[..., None])[..., 0])
+        features = self.features[:, JOINT_INDEX[self.joint]].double().numpy()
+        normal = features.T @ features / len(features) + _RARE * np.eye(FEATURES)
+        solved = np.linalg.solve(normal, features.T @ np.reshape(wanted, (len(wanted), -1)))
+        dirs = (solved / len(features)).T.reshape(len(rest), 3, FEATURES)
+        return torch.from_numpy(np.float32(dirs))
+
     def _measure_rest(self) -> None:
         corners = self.rest[self.triangles]
         edges = torch.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], -1)
@@ -242,7 +278,7 @@ class _Patch:
 
         def energy() -> Tensor:
             optimiser.zero_grad()
-            ridge = _RIDGE * unknown.square().sum((1, 2)).mean()
+            ridge = self.bend.ridge * unknown.square().sum((1, 2)).mean()
             value = self._energy(self._dirs(unknown)) + ridge
             value.backward()
             return value
@@ -262,7 +298,7 @@ class _Patch:
         for _ in range(_SMOOTHING_STEPS):
             field = (field + self.smoother @ field) / 2
         smooth = field[self._left].unflatten(1, (3, FEATURES))
-        return _LENGTH * self.falloff * (smooth @ self.whitening)
+        return self.falloff * (self.start + _LENGTH * smooth @ self.whitening)
 
     def _displace(self, dirs: Tensor) -> Tensor:
         """[P, N, 3] m, the rest shape's change in every pose."""
@@ -293,8 +329,12 @@ class _Patch:
             [corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0]], -1
         )
         gradient = edges @ self.flat_inverse
-        strain = gradient.mT @ gradient - torch.eye(2)
-        return (self.area * strain.square().sum((-1, -2))).sum(-1).mean() / self.total_area / 4
+        metric = gradient.mT @ gradient
+        strain = (metric - torch.eye(2)).square().sum((-1, -2)) / 4
+        # Green strain hardly minds a triangle pressed to nothing; its area's logarithm does.
+        squeeze = torch.linalg.det(metric).clamp_min(_FLAT).log().square() / 4
+        energy = self.area * (strain + _SQUEEZE * squeeze)
+        return energy.sum(-1).mean() / self.total_area
 
     def _bending(self, posed: Tensor) -> Tensor:
         flat = posed.transpose(0, 1).flatten(1)

@@ -25,6 +25,7 @@ _RIGID = {
     "helper-upper-teeth": "head",
     "helper-lower-teeth": "jaw",
     "helper-tongue": "jaw",
+    **{f"helper-{side}-eyelashes-{row}": "head" for side in "lr" for row in (1, 2)},
 }
 
 
