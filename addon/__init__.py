@@ -13,7 +13,10 @@ from .operators import (
     choose_video,
     open_motion,
     remove,
+    reshape,
     show_folder,
+    switch_correctives,
+    switch_detail,
 )
 
 _classes = (
@@ -27,11 +30,15 @@ _classes = (
     build.REELRIG_OT_build,
     remove.REELRIG_OT_remove,
     show_folder.REELRIG_OT_show_folder,
+    reshape.REELRIG_OT_reshape,
+    switch_detail.REELRIG_OT_switch_detail,
+    switch_correctives.REELRIG_OT_switch_correctives,
     check_installation.REELRIG_OT_check_installation,
     panels.REELRIG_UL_results,
     panels.REELRIG_PT_capture,
     panels.REELRIG_PT_options,
     panels.REELRIG_PT_motions,
+    panels.REELRIG_PT_character,
 )
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_classes)
 

@@ -11,11 +11,13 @@ import numpy as np
 from ..core.body.measures import solve_betas
 from ..core.body.model import NUM_BETAS, BodyModel
 from ..core.motion import Motion
-from ..core.skeletons import ARKIT_BY_JOINTS, ARKIT_INDEX, JOINT_NAMES, PARENTS
+from ..core.skeletons import ARKIT_BY_JOINTS, ARKIT_INDEX, JOINT_INDEX, JOINT_NAMES, PARENTS
+from .bodies import body_name
 from .keys import curves, timing
 from .rig import convert
 from .rig.build import bone_axes, build_armature
 from .rig.rest import rest_bones
+from .rig.shape import Shape, get_shape, write_shape
 from .rig.skin import build_skin, expression_key_name, fit_slider, skin_shape_keys
 
 # Betas whose bones differ less than this from the motion's belong to the body at hand.
@@ -38,12 +40,16 @@ def add_character(
     """
     name = f"Reelrig {motion.source}"
     betas = betas_for_body(motion, body)
+    shape = Shape(body_name(body), tuple(betas), dict.fromkeys(body.slider_names, 0.0))
     with _nothing_left_on_failure():
         armature = build_armature(name, rest_bones(body, betas))
-        skin = build_skin(f"{name} body", body, betas, armature)
+        skin = build_skin(f"{name} body", body, *shape.values(body), armature)
+        for obj in (armature, skin):
+            assert obj.data is not None
+            write_shape(obj.data, shape)
         action = bpy.data.actions.new(name)
         times = _key_times(scene, motion, start_frame, resample)
-        _key_bones(armature, action, times, motion, body.rest_joints(betas)[0])
+        _key_bones(armature, action, times, motion, body)
         _key_shapes(skin, action, times, shape_values(motion, body))
         collection = bpy.data.collections.new(name)
         collection.objects.link(armature)
@@ -59,29 +65,66 @@ def betas_for_body(motion: Motion, body: BodyModel) -> np.ndarray:
     fitted. Else they belong to another body, and the motion's measures are solved for. A motion of
     another tool has neither joints nor measures, and is taken by its word.
     """
+    if _is_of_body(motion, body):
+        return _own_betas(motion)
+    return solve_betas(body, motion.measure_names, motion.measures)
+
+
+def rotvecs_for_body(motion: Motion, body: BodyModel) -> np.ndarray:
+    """[T, 55, 3] rad, the rotations of ``motion``.
+
+    All carry over from body to body but the jaw's, which on another body opens by that body's own
+    angle for the same scores.
+    """
+    if _is_of_body(motion, body) or not motion.arkit.any():
+        return motion.rotvecs
+    rotvecs = motion.rotvecs.copy()
+    rotvecs[:, JOINT_INDEX["jaw"]] = body.face_response.jaw_rotvecs(motion.arkit)
+    return rotvecs
+
+
+def _is_of_body(motion: Motion, body: BodyModel) -> bool:
+    """Whether ``body`` has the bones that were fitted to ``motion``, as far as that is known."""
+    if motion.joints_world is None or not len(motion.measures):
+        return True
+    found = _bone_lengths(body.rest_joints(_own_betas(motion)))
+    return bool(np.abs(found - _bone_lengths(motion.joints_world[0])).max() < _SAME_BODY)
+
+
+def _own_betas(motion: Motion) -> np.ndarray:
+    """[10]"""
     betas = np.zeros(NUM_BETAS)
     count = min(len(motion.betas), NUM_BETAS)
     betas[:count] = motion.betas[:count]
-    if motion.joints_world is None or not len(motion.measures):
-        return betas
-    found = _bone_lengths(body.rest_joints(betas))
-    if np.abs(found - _bone_lengths(motion.joints_world[0])).max() < _SAME_BODY:
-        return betas
-    return solve_betas(body, motion.measure_names, motion.measures)
+    return betas
 
 
 def shape_values(motion: Motion, body: BodyModel) -> dict[str, np.ndarray]:
     """Values [T] of the shape keys that ``motion`` moves on ``body``, by name.
 
-    The ARKit units where the body has them and the motion uses them, else the expression: both
-    would move the same skin twice.
+    The ARKit units where the body has them, else the expression: a skin has keys for one of both.
     """
-    if body.arkit_names and motion.arkit.any():
+    if body.arkit_names:
+        if not motion.arkit.any():
+            return {}
         # The motion turns jaw and eyes by their bones: a keyed shape would do it twice.
         names = [name for name in body.arkit_names if not name.startswith(ARKIT_BY_JOINTS)]
         return {name: motion.arkit[:, ARKIT_INDEX[name]] for name in names if name in ARKIT_INDEX}
-    count = min(motion.expression.shape[1], body.expression_dirs.shape[2])
-    return {expression_key_name(i): motion.expression[:, i] for i in range(count)}
+    expression = motion.expression
+    if motion.arkit.any() and body.has_expression_from_arkit:
+        expression = motion.arkit @ body.expression_from_arkit.T
+    count = min(expression.shape[1], body.expression_dirs.shape[2])
+    return {expression_key_name(i): expression[:, i] for i in range(count)}
+
+
+def find_loss(motion: Motion, body: BodyModel) -> str | None:
+    """A sentence on what of ``motion`` does not show on ``body``; None where all of it does."""
+    if body.arkit_names and motion.expression.any() and not motion.arkit.any():
+        return (
+            "The motion moves the face by SMPL-X's expression, this body by ARKit units: "
+            "of the face only jaw and eyes move. Choose your own SMPL-X body in the preferences."
+        )
+    return None
 
 
 def _bone_lengths(joints: np.ndarray) -> np.ndarray:
@@ -103,10 +146,12 @@ def _key_bones(
     action: bpy.types.Action,
     times: timing.KeyTimes,
     motion: Motion,
-    pelvis_rest: np.ndarray,
+    body: BodyModel,
 ) -> None:
     axes = bone_axes(armature)
-    quats = timing.slerp_rows(convert.bone_quats(motion.rotvecs, axes), times.rows)
+    rotvecs = rotvecs_for_body(motion, body)
+    quats = timing.slerp_rows(convert.bone_quats(rotvecs, axes), times.rows)
+    pelvis_rest = body.rest_joints(*get_shape(armature.data).values(body))[0]
     locations = convert.root_locations(motion.trans, pelvis_rest, axes[0])
     curves.write_pose(
         armature,

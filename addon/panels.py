@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
+from .bodies import FULL, LIGHT
 from .properties import ReelrigSettings, get_active_result, get_settings, status
+from .rig.correctives import uses_correctives
+from .rig.detail import get_detail
+from .rig.shape import find_character, find_skins
+from .text import draw_text
 
 
 class SidebarPanel:
@@ -63,9 +66,32 @@ class REELRIG_PT_motions(SidebarPanel, bpy.types.Panel):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
+        column.prop(settings, "detail")
         column.prop(settings, "timing")
         column.prop(settings, "start_frame")
         layout.operator("reelrig.build", icon="OUTLINER_OB_ARMATURE")
+
+
+class REELRIG_PT_character(SidebarPanel, bpy.types.Panel):
+    bl_label = "Character"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return find_character(context.object) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        armature = find_character(context.object)
+        assert armature is not None
+        layout.operator("reelrig.reshape", text="Shape...", icon="MOD_ARMATURE")
+        row = layout.row(align=True)
+        shown = get_detail(armature)
+        for detail, label in ((FULL, "Full Skin"), (LIGHT, "Light Skin")):
+            button = row.operator("reelrig.switch_detail", text=label, depress=shown == detail)
+            button.detail = detail
+        is_used = any(uses_correctives(skin) for skin in find_skins(armature))
+        icon = "CHECKBOX_HLT" if is_used else "CHECKBOX_DEHLT"
+        layout.operator("reelrig.switch_correctives", icon=icon).use = not is_used
 
 
 class REELRIG_UL_results(bpy.types.UIList):
@@ -98,9 +124,9 @@ def _draw_progress(layout: bpy.types.UILayout) -> None:
 def _draw_messages(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if status.message:
         icon = "ERROR" if status.is_error else "INFO"
-        _draw_text(layout, status.message, icon, context)
+        draw_text(layout, status.message, icon, context)
     for warning in status.warnings:
-        _draw_text(layout, warning, "ERROR", context)
+        draw_text(layout, warning, "ERROR", context)
 
 
 def _draw_details(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
@@ -114,15 +140,3 @@ def _draw_details(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         f"hands {result.hands_confidence:.0%}, face {result.face_confidence:.0%}"
     )
     column.label(text=result.date)
-
-
-def _draw_text(
-    layout: bpy.types.UILayout, text: str, icon: str, context: bpy.types.Context
-) -> None:
-    """A text in as many lines as the sidebar's width asks for: labels do not wrap."""
-    letter_px = 7.0 * context.preferences.system.ui_scale
-    letters = max(int(context.region.width / letter_px) - 6, 12)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for i, line in enumerate(textwrap.wrap(text, letters)):
-        column.label(text=line, icon=icon if i == 0 else "BLANK1")

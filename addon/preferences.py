@@ -8,8 +8,22 @@ from pathlib import Path
 
 import bpy
 
+from ..core.errors import ReelrigError
+from .bodies import get_body
+from .text import draw_text
+
 # `reelrig`, or `bl_ext.<repository>.reelrig` where Blender installed it.
 ROOT_PACKAGE = (__package__ or "").rpartition(".")[0]
+
+
+def _check_body(preferences: ReelrigPreferences, _context: bpy.types.Context) -> None:
+    """Say at once what is wrong with a chosen body."""
+    ReelrigPreferences.body_problem = ""
+    try:
+        if preferences.body:
+            get_body(preferences.body)
+    except ReelrigError as error:
+        ReelrigPreferences.body_problem = str(error)
 
 
 class ReelrigPreferences(bpy.types.AddonPreferences):
@@ -22,10 +36,14 @@ class ReelrigPreferences(bpy.types.AddonPreferences):
         subtype="FILE_PATH",
     )
     body_path: bpy.props.StringProperty(
-        name="Body Model",
-        description="Your own SMPL-X body (.npz). Empty: the free body that comes with Reelrig",
+        name="Own Body",
+        description="SMPLX_NEUTRAL.npz, SMPLX_MALE.npz or SMPLX_FEMALE.npz from your own copy of "
+        "SMPL-X, whose licence is its maker's; Reelrig neither brings nor downloads it. "
+        "Empty: the free body that comes with Reelrig",
         subtype="FILE_PATH",
+        update=_check_body,
     )
+    body_problem = ""  # of the chosen body; no Blender property, or an old one would be kept
     device: bpy.props.EnumProperty(
         name="Device",
         description="What computes the capture",
@@ -41,6 +59,8 @@ class ReelrigPreferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "worker_python", placeholder="Blender's own")
         layout.prop(self, "body_path", placeholder="The free body")
+        if self.body_problem:
+            draw_text(layout, self.body_problem, "ERROR", context)
         layout.prop(self, "device")
         layout.operator("reelrig.check_installation", icon="CHECKMARK")
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from .bodies import FULL, LIGHT
+
 
 class ReelrigResult(bpy.types.PropertyGroup):
     """A motion in the list. Its name is PropertyGroup's own."""
@@ -59,6 +61,15 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         items=(
             ("SCENE", "On Scene Frames", "Resample the motion to the scene's frame rate"),
             ("VIDEO", "On Video Frames", "Keep every captured pose, at its exact time"),
+        ),
+    )
+    detail: bpy.props.EnumProperty(
+        name="Skin",
+        description="The skin that new characters get. It can be switched at any time. "
+        "Your own body, chosen in the preferences, has one detail only",
+        items=(
+            (FULL, "Full", "The full skin"),
+            (LIGHT, "Light", "A skin of few vertices, which plays faster"),
         ),
     )
     start_frame: bpy.props.IntProperty(

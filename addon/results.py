@@ -9,11 +9,11 @@ from pathlib import Path
 
 import bpy
 
-from ..core.body.model import load_body
 from ..core.errors import OutputError
 from ..core.motion import Motion, read_motion
 from ..core.skeletons import POSE_PARTS
-from .character import add_character
+from .bodies import get_body, get_shipped_body
+from .character import add_character, find_loss
 from .preferences import ROOT_PACKAGE, get_preferences
 from .properties import get_active_result, get_settings
 
@@ -59,10 +59,12 @@ def build_character(
 ) -> None:
     """Add a new character that plays the motion, as the scene's settings say, and select it."""
     settings = get_settings(context.scene)
+    own = get_preferences(context).body
+    body = get_body(own) if own else get_shipped_body(settings.detail)
     armature = add_character(
         context.scene,
         motion,
-        load_body(get_preferences(context).body),
+        body,
         start_frame=float(settings.start_frame),
         resample=settings.timing == "SCENE",
     )
@@ -70,6 +72,9 @@ def build_character(
         selected.select_set(False)
     armature.select_set(True)
     context.view_layer.objects.active = armature
+    loss = find_loss(motion, body)
+    if loss:
+        warn(loss)
     _warn_of_hidden_end(context.scene, armature, warn)
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..core.body.model import load_body
 from ..core.errors import OutputError, ReelrigError
 from ..core.motion import Motion, check_writable, read_motion
-from .character import add_character
+from .bodies import FULL, LIGHT, get_body, get_shipped_body
+from .character import add_character, find_loss
 
 _START_FRAME = 1
 _CAMERA_PITCH = math.radians(8)  # how far the camera looks down
@@ -33,11 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("motion", type=Path, help="motion file (.npz)")
     parser.add_argument("-o", "--output", type=Path, required=True, help="scene to write (.blend)")
-    parser.add_argument("--body", type=Path, help="SMPL-X body (.npz); default: the free body")
+    bodies = parser.add_mutually_exclusive_group()
+    bodies.add_argument("--body", type=Path, help="SMPL-X body (.npz); default: the free body")
+    bodies.add_argument("--light", action="store_true", help="the free body with few vertices")
     parser.add_argument("--export", type=Path, help=f"also export to {' or '.join(_EXPORTERS)}")
     args = parser.parse_args(argv)
     try:
-        build_scene_file(args.motion, args.output, body_path=args.body, export_path=args.export)
+        build_scene_file(
+            args.motion,
+            args.output,
+            body_path=args.body,
+            detail=LIGHT if args.light else FULL,
+            export_path=args.export,
+        )
     except ReelrigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -49,17 +57,22 @@ def build_scene_file(
     scene_path: Path,
     *,
     body_path: Path | None = None,
+    detail: str = FULL,
     export_path: Path | None = None,
 ) -> None:
     """Write the scene, and the export where one is asked for, each whole or not at all.
 
+    The body is the user's own at ``body_path``, or the free one in a ``detail``, FULL or LIGHT.
     Replaces whatever file this Blender has open.
     """
     check_writable(scene_path, ".blend")
     if export_path is not None:
         check_writable(export_path, *_EXPORTERS)
-    body = load_body(body_path)
+    body = get_body(body_path) if body_path else get_shipped_body(detail)
     motion = read_motion(motion_path, _warn)
+    loss = find_loss(motion, body)
+    if loss:
+        _warn(loss)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     set_scene_timing(scene, motion)

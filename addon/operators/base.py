@@ -9,6 +9,14 @@ from collections.abc import Callable
 import bpy
 
 from ...core.errors import ReelrigError
+from ..rig.shape import find_character
+
+
+def get_character(context: bpy.types.Context) -> bpy.types.Object:
+    """The armature object of the active character, which the operator's poll asked for."""
+    armature = find_character(context.object)
+    assert armature is not None
+    return armature
 
 
 class ReportsErrors:
@@ -32,3 +40,11 @@ class ReportsErrors:
     def poll_object_mode(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Go to Object Mode first")
         return context.mode == "OBJECT"
+
+    @classmethod
+    def poll_character(cls, context: bpy.types.Context) -> bool:
+        if context.mode not in ("OBJECT", "POSE"):
+            cls.poll_message_set("Go to Object Mode or Pose Mode first")
+            return False
+        cls.poll_message_set("Select a character that Reelrig built")
+        return find_character(context.object) is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 import numpy as np
 from mathutils import Vector
@@ -19,36 +22,48 @@ _COLLECTIONS = {
 def build_armature(name: str, bones: RestBones) -> bpy.types.Object:
     """A new armature object, linked to no scene."""
     armature = bpy.data.armatures.new(name)
-    obj = bpy.data.objects.new(name, armature)
-    # Bones can be made in edit mode only, and that needs a scene. A scene of our own leaves the
-    # user's scene, selection and mode alone, and nothing in it when something fails.
-    workshop = bpy.data.scenes.new(name)
-    try:
-        _add_bones(obj, workshop, bones)
-    finally:
-        bpy.data.scenes.remove(workshop)
+    obj = bpy.data.objects.new(name, armature)  # before its bones, or it gets no pose of them
+    with edit_bones(armature) as edited:
+        _add_bones(edited, bones)
     _sort_bones(armature)
     obj.show_in_front = True
     return obj
 
 
-def _add_bones(obj: bpy.types.Object, scene: bpy.types.Scene, bones: RestBones) -> None:
-    scene.collection.objects.link(obj)
-    view_layer = scene.view_layers[0]
-    view_layer.objects.active = obj
-    with bpy.context.temp_override(
-        scene=scene, view_layer=view_layer, object=obj, active_object=obj, selected_objects=[obj]
-    ):
-        bpy.ops.object.mode_set(mode="EDIT")
-        assert isinstance(obj.data, bpy.types.Armature)
-        _fill_edit_bones(obj.data.edit_bones, bones)
-        bpy.ops.object.mode_set(mode="OBJECT")
+@contextmanager
+def edit_bones(armature: bpy.types.Armature) -> Iterator[bpy.types.ArmatureEditBones]:
+    """The bones of an armature to change at rest, whatever its objects are doing."""
+    # Bones can be changed in edit mode only, and that needs an object in a scene. Both are our own
+    # for the time being: the user's scene, selection and mode stay, and nothing is left in them
+    # when something fails.
+    workshop = bpy.data.scenes.new(armature.name)
+    obj = bpy.data.objects.new(armature.name, armature)
+    is_mirrored = armature.use_mirror_x
+    armature.use_mirror_x = False  # or each bone would move its counterpart too
+    try:
+        workshop.collection.objects.link(obj)
+        view_layer = workshop.view_layers[0]
+        view_layer.objects.active = obj
+        with bpy.context.temp_override(
+            scene=workshop,
+            view_layer=view_layer,
+            object=obj,
+            active_object=obj,
+            selected_objects=[obj],
+        ):
+            bpy.ops.object.mode_set(mode="EDIT")
+            yield armature.edit_bones
+            bpy.ops.object.mode_set(mode="OBJECT")
+    finally:
+        armature.use_mirror_x = is_mirrored
+        bpy.data.objects.remove(obj)
+        bpy.data.scenes.remove(workshop)
 
 
-def _fill_edit_bones(edit_bones: bpy.types.ArmatureEditBones, bones: RestBones) -> None:
+def _add_bones(edited: bpy.types.ArmatureEditBones, bones: RestBones) -> None:
     made = []
     for i_joint, name in enumerate(JOINT_NAMES):
-        bone = edit_bones.new(name)
+        bone = edited.new(name)
         bone.head, bone.tail = bones.heads[i_joint], bones.tails[i_joint]
         bone.align_roll(Vector(bones.z_hints[i_joint]))
         if PARENTS[i_joint] >= 0:

@@ -48,10 +48,10 @@ class RestBones:
     z_hints: np.ndarray  # [55, 3] unit, the direction that each bone's z comes closest to
 
 
-def rest_bones(body: BodyModel, betas: np.ndarray) -> RestBones:
-    """The bones of ``body`` in the shape ``betas`` [10]."""
-    heads = body.rest_joints(betas) @ WORLD_FROM_BODY.T
-    vertices = body.rest_vertices(betas) @ WORLD_FROM_BODY.T
+def rest_bones(body: BodyModel, betas: np.ndarray, sliders: np.ndarray | None = None) -> RestBones:
+    """The bones of ``body`` in the shape ``betas`` [10] and ``sliders`` [S]."""
+    heads = body.rest_joints(betas, sliders) @ WORLD_FROM_BODY.T
+    vertices = body.rest_vertices(betas, sliders) @ WORLD_FROM_BODY.T
     # The joints of a body are mirror images to a hair only. The bones' directions are made so
     # exactly, or a pose pasted to the other side would come out slightly turned.
     bones = _bone_vectors(heads, vertices, body.weights)

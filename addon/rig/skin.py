@@ -1,4 +1,4 @@
-"""The skin of a body: mesh, weights, shape keys and material."""
+"""The skin of a body: mesh, weights, shape keys and materials."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ import numpy as np
 from ...core.body.model import BodyModel
 from ...core.frames import WORLD_FROM_BODY
 from ...core.skeletons import JOINT_NAMES
-
-_SKIN_COLOR = (0.80, 0.56, 0.45, 1.0)  # linear RGBA
-_HARD_SLIDER_LIMIT = 10.0  # Blender's own for shape keys
+from .correctives import add_correctives
+from .materials import add_materials
+from .shape_keys import SLIDER_LIMIT, add_key
 
 
 @dataclass(frozen=True, eq=False)
 class _Key:
-    """One shape key: the mean shape plus ``offsets`` at value 1."""
+    """One shape key: the rest shape plus ``offsets`` at value 1."""
 
     name: str
     offsets: np.ndarray  # [V, 3] m, body axes
-    lowest: float
-    highest: float
-    value: float = 0.0
+    slider: tuple[float, float]  # lowest and highest value
 
 
 def build_skin(
-    name: str, body: BodyModel, betas: np.ndarray, armature: bpy.types.Object
+    name: str,
+    body: BodyModel,
+    betas: np.ndarray,
+    sliders: np.ndarray | None,
+    armature: bpy.types.Object,
 ) -> bpy.types.Object:
-    """A new mesh object that ``armature`` deforms, in the shape ``betas`` [10]; in no scene."""
-    mesh = bpy.data.meshes.new(name)
-    faces = body.faces if body.quads is None else body.quads
-    mesh.from_pydata(body.template @ WORLD_FROM_BODY.T, [], faces)
-    mesh.shade_smooth()
-    mesh.materials.append(_new_material(name))
+    """A new mesh object that ``armature`` deforms, in no scene.
+
+    Its shape at rest is that of ``betas`` [B <= 10] and the shape ``sliders`` [S]. It has shape
+    keys for the face, and driven ones for the pose correctives.
+    """
+    mesh = _new_mesh(name, body, body.rest_vertices(betas, sliders))
+    add_materials(mesh, body)
     obj = bpy.data.objects.new(name, mesh)
     _add_weights(obj, body.weights)
-    _add_shape_keys(obj, body, betas)
+    _add_face_keys(obj, body)
+    add_correctives(obj, body, armature)
     obj.parent = armature
     modifier = obj.modifiers.new("Armature", "ARMATURE")
     assert isinstance(modifier, bpy.types.ArmatureModifier)
     modifier.object = armature
     return obj
-
-
-def beta_key_name(i_beta: int) -> str:
-    return f"beta_{i_beta + 1:02d}"
 
 
 def expression_key_name(i_expression: int) -> str:
@@ -65,8 +65,19 @@ def skin_shape_keys(skin: bpy.types.Object) -> bpy.types.Key:
 def fit_slider(key: bpy.types.ShapeKey, values: np.ndarray) -> None:
     """Widen the key's range to hold ``values``, which Blender would silently cut to it."""
     lowest, highest = float(np.min(values)), float(np.max(values))
-    key.slider_min = max(min(key.slider_min, math.floor(lowest)), -_HARD_SLIDER_LIMIT)
-    key.slider_max = min(max(key.slider_max, math.ceil(highest)), _HARD_SLIDER_LIMIT)
+    key.slider_min = max(min(key.slider_min, math.floor(lowest)), -SLIDER_LIMIT)
+    key.slider_max = min(max(key.slider_max, math.ceil(highest)), SLIDER_LIMIT)
+
+
+def _new_mesh(name: str, body: BodyModel, rest: np.ndarray) -> bpy.types.Mesh:
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata(rest @ WORLD_FROM_BODY.T, [], body.polygons)
+    mesh.shade_smooth()
+    if body.uv is not None and body.quads_uv is not None:
+        layer = mesh.uv_layers.new(name="UVMap")
+        assert layer is not None
+        layer.uv.foreach_set("vector", body.uv[body.quads_uv].ravel())
+    return mesh
 
 
 def _add_weights(obj: bpy.types.Object, weights: np.ndarray) -> None:
@@ -76,38 +87,18 @@ def _add_weights(obj: bpy.types.Object, weights: np.ndarray) -> None:
             group.add([i_vertex], weights[i_vertex, i_joint], "REPLACE")
 
 
-def _add_shape_keys(obj: bpy.types.Object, body: BodyModel, betas: np.ndarray) -> None:
+def _add_face_keys(obj: bpy.types.Object, body: BodyModel) -> None:
     obj.shape_key_add(name="Basis", from_mix=False)
-    for key in _keys(body, betas):
-        block = obj.shape_key_add(name=key.name, from_mix=False)
-        shape = (body.template + key.offsets) @ WORLD_FROM_BODY.T
-        block.data.foreach_set("co", shape.astype(np.float32).ravel())
-        block.slider_min, block.slider_max = key.lowest, key.highest
-        fit_slider(block, np.array(key.value))
-        block.value = key.value
+    for key in _face_keys(body):
+        add_key(obj, key.name, key.offsets, key.slider)
 
 
-def _keys(body: BodyModel, betas: np.ndarray) -> Iterator[_Key]:
-    for i_beta, value in enumerate(betas):
-        yield _Key(beta_key_name(i_beta), body.shape_dirs[..., i_beta], -5.0, 5.0, float(value))
-    for i_expression in range(body.expression_dirs.shape[2]):
-        offsets = body.expression_dirs[..., i_expression]
-        yield _Key(expression_key_name(i_expression), offsets, -3.0, 3.0)
+def _face_keys(body: BodyModel) -> Iterator[_Key]:
+    """The ARKit units where the body has them, else the expression: both move the same skin."""
     if body.arkit_dirs is not None:
         for i_unit, name in enumerate(body.arkit_names):
-            yield _Key(name, body.arkit_dirs[..., i_unit], 0.0, 1.0)
-
-
-def _new_material(name: str) -> bpy.types.Material:
-    material = bpy.data.materials.new(name)
-    if material.node_tree is None:  # before Blender 5.0
-        material.use_nodes = True
-    assert material.node_tree is not None
-    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    color = shader.inputs["Base Color"]
-    assert isinstance(color, bpy.types.NodeSocketColor)
-    # The renderers take the shader's colour, Workbench and the solid view the material's own.
-    # The stubs know no sequence as a colour, which Blender takes.
-    color.default_value = _SKIN_COLOR  # pyright: ignore[reportAttributeAccessIssue]
-    material.diffuse_color = _SKIN_COLOR  # pyright: ignore[reportAttributeAccessIssue]
-    return material
+            yield _Key(name, body.arkit_dirs[..., i_unit], (0.0, 1.0))
+    else:
+        for i_expression in range(body.expression_dirs.shape[2]):
+            offsets = body.expression_dirs[..., i_expression]
+            yield _Key(expression_key_name(i_expression), offsets, (-3.0, 3.0))

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from reelrig.core.body.model import BodyModel
 from reelrig.core.motion import Motion
-from reelrig.core.skeletons import NUM_JOINTS, PARENTS
+from reelrig.core.skeletons import JOINT_INDEX, NUM_JOINTS, PARENTS
 
 SOME_BETAS = np.array([1.5, -1.0, 0.5, 0.8, -0.6, 0.4, -0.3, 0.2, 1.1, -0.9])
 
@@ -93,3 +93,21 @@ def expected_vertices(
     # The free body's weights are rounded; Blender makes their sum 1, and so does this.
     weights = body.weights / body.weights.sum(axis=1, keepdims=True)
     return np.einsum("vj,vja->va", weights, moved)
+
+
+def make_walk(body: BodyModel, num_frames: int = 12, **values) -> Motion:
+    """A walk of the mean shape with level feet; its lowest vertex is at z = 0 in every row."""
+    phases = np.linspace(0, 2 * np.pi, num_frames)
+    poses = np.zeros((num_frames, NUM_JOINTS, 3))
+    poses[:, 0] = Rotation.from_euler("x", 90, degrees=True).as_rotvec()
+    for side, phase in (("left", 0.0), ("right", np.pi)):
+        hip = 0.4 * np.sin(phases + phase) + 0.1
+        knee = 0.2 + 0.5 * np.clip(np.sin(phases + phase + 1), 0, 1)
+        for part, angle in (("hip", -hip), ("knee", knee), ("ankle", hip - knee)):
+            poses[:, JOINT_INDEX[f"{side}_{part}"], 0] = angle
+    poses = poses.reshape(num_frames, -1)
+    trans = np.linspace((0.7, 0.3, 0), (0.7, -0.9, 0), num_frames)
+    aloft = make_motion(num_frames, poses=poses, trans=trans)
+    for i_frame, row in enumerate(trans):
+        row[2] -= expected_vertices(aloft, body, i_frame, np.zeros(3))[:, 2].min()
+    return make_motion(num_frames, **({"poses": poses, "trans": trans} | values))

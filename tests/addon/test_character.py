@@ -4,12 +4,20 @@ import pytest
 from scipy.spatial.transform import Rotation, Slerp
 
 from reelrig.addon import character
-from reelrig.addon.character import add_character, betas_for_body
+from reelrig.addon.character import (
+    add_character,
+    betas_for_body,
+    find_loss,
+    rotvecs_for_body,
+)
+from reelrig.addon.rig.correctives import switch_correctives
+from reelrig.addon.rig.shape import Shape, find_character, read_shape
 from reelrig.core.body.measures import MEASURE_NAMES, measure_body
 from reelrig.core.body.model import load_body
 from reelrig.core.frames import WORLD_FROM_BODY
 from reelrig.core.motion import read_motion
-from reelrig.core.skeletons import ARKIT_INDEX, ARKIT_NAMES, JOINT_NAMES, NUM_JOINTS
+from reelrig.core.skeletons import ARKIT_INDEX, JOINT_NAMES, NUM_JOINTS
+from tests.addon.evaluated import all_curves, heads_at, skin_of, vertices_at
 from tests.addon.motions import (
     SOME_BETAS,
     expected_joints,
@@ -18,10 +26,9 @@ from tests.addon.motions import (
     make_random_motion,
     make_smooth_motion,
 )
+from tests.synthetic_smplx import EXPRESSION_UNITS, UNIT_SHARE, write_synthetic_smplx
 
-UNITS_OF_BONES = {name for name in ARKIT_NAMES if name.startswith("eyeLook")} | {
-    *("jawOpen", "jawLeft", "jawRight")
-}
+UNITS_OF_BONES = {"jawOpen", "jawLeft", "jawRight"}
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +38,11 @@ def body():
 
 @pytest.fixture(scope="module")
 def plain_body(tmp_path_factory):
-    """A body as SMPL-X's own files are: without ARKit units and quads."""
+    """A body as SMPL-X's own files are: without ARKit units, sliders, quads and materials."""
     from reelrig.core.body import model
 
     with np.load(model.FREE_BODY_PATH) as file:
-        extras = ("arkit_names", "arkit_first", "free_quads", "free_quads_uv", "jaw_open_angle")
+        extras = {"arkit_names", "quads", "quads_uv", "slider_names", "material_names"}
         values = {key: file[key] for key in file.files if key not in extras}
     values["v_template"] = values["v_template"] * 1.1  # another body, with other proportions
     path = tmp_path_factory.mktemp("body") / "SMPLX_PLAIN.npz"
@@ -43,39 +50,17 @@ def plain_body(tmp_path_factory):
     return load_body(path)
 
 
+@pytest.fixture(scope="module")
+def own_body(tmp_path_factory):
+    """A body of SMPL-X's sizes, with the landmarks that its own files have."""
+    folder = tmp_path_factory.mktemp("own_body")
+    return load_body(write_synthetic_smplx(folder / "SMPLX_NEUTRAL.npz"))
+
+
 @pytest.fixture(autouse=True)
 def thirty_fps(scene):
     """The rate of the made-up motions, so that their rows fall on whole frames."""
     scene.render.fps = 30
-
-
-def heads_at(scene, armature, frame):
-    """[55, 3] m, the bones' heads in the world as Blender evaluates them."""
-    scene.frame_set(int(frame // 1), subframe=frame % 1)
-    posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    return np.array([posed.matrix_world @ posed.pose.bones[name].head for name in JOINT_NAMES])
-
-
-def vertices_at(scene, skin, frame):
-    """[V, 3] m, the skin in the world as Blender evaluates it."""
-    scene.frame_set(frame)
-    posed = skin.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    points = np.empty(3 * len(posed.data.vertices), np.float32)
-    posed.data.vertices.foreach_get("co", points)
-    world = np.array(posed.matrix_world)
-    return points.reshape(-1, 3) @ world[:3, :3].T + world[:3, 3]
-
-
-def skin_of(armature):
-    (skin,) = armature.children
-    return skin
-
-
-def all_curves(armature):
-    """F-curves of the armature and of the shape keys."""
-    action = armature.animation_data.action
-    strip = action.layers[0].strips[0]
-    return [list(strip.channelbag(slot).fcurves) for slot in action.slots]
 
 
 def test_bone_heads_play_the_joints(scene, body):
@@ -98,6 +83,7 @@ def test_skin_is_linear_blend_skinning_of_the_shape_and_the_face(scene, body):
     arkit = np.random.default_rng(2).uniform(0, 1, (12, 52))
     motion = make_random_motion(arkit=arkit)
     skin = skin_of(add_character(scene, motion, body))
+    switch_correctives(skin, use=False)
     for i_frame in (0, 5, 11):
         values = [
             0.0 if name in UNITS_OF_BONES else arkit[i_frame, ARKIT_INDEX[name]]
@@ -128,25 +114,21 @@ def test_face_scores_are_keyed_and_the_bones_units_and_expressions_are_not(scene
     motion = make_motion(arkit=arkit, expression=expression)
     armature = add_character(scene, motion, body)
     blocks = skin_of(armature).data.shape_keys.key_blocks
-    assert len(blocks) == 1 + 10 + 10 + 52
     scene.frame_set(4)
     for name in body.arkit_names:
         expected = 0.0 if name in UNITS_OF_BONES else arkit[3, ARKIT_INDEX[name]]
         assert blocks[name].value == pytest.approx(expected, abs=1e-6), name
-    assert blocks["expression_01"].value == 0.0
     pose_curves, key_curves = all_curves(armature)
     assert len(pose_curves) == 4 * NUM_JOINTS + 3
-    assert len(key_curves) == 52 - 11
+    assert len(key_curves) == 52 - 3
     assert {len(curve.keyframe_points) for curve in pose_curves + key_curves} == {12}
 
 
-@pytest.mark.parametrize("has_units", [True, False])
-def test_expression_is_keyed_where_there_are_no_face_scores(scene, body, plain_body, has_units):
+def test_expression_of_another_tool_is_keyed_where_the_body_has_no_units(scene, plain_body):
     expression = np.random.default_rng(4).normal(0, 1, (12, 10))
     expression[2, 0] = 4.5  # beyond the usual range, which has to widen
-    arkit = np.zeros((12, 52)) if has_units else np.ones((12, 52))
-    motion = make_motion(expression=expression, arkit=arkit)
-    armature = add_character(scene, motion, body if has_units else plain_body)
+    motion = make_motion(expression=expression)
+    armature = add_character(scene, motion, plain_body)
     blocks = skin_of(armature).data.shape_keys.key_blocks
     scene.frame_set(3)
     found = [blocks[f"expression_{i + 1:02d}"].value for i in range(10)]
@@ -154,15 +136,60 @@ def test_expression_is_keyed_where_there_are_no_face_scores(scene, body, plain_b
     assert blocks["expression_01"].slider_max == 5.0
     assert blocks["expression_02"].slider_max == 3.0
     assert len(all_curves(armature)[1]) == 10
+    assert find_loss(motion, plain_body) is None
 
 
-def test_shape_values_are_sliders_of_the_solved_betas(scene, body):
-    betas = np.array([6.5, *SOME_BETAS[1:]])
-    blocks = skin_of(add_character(scene, make_motion(betas=betas), body)).data.shape_keys
-    values = [blocks.key_blocks[f"beta_{i + 1:02d}"].value for i in range(10)]
-    np.testing.assert_allclose(values, betas, atol=1e-6)
-    assert blocks.key_blocks["beta_01"].slider_max == 7.0
-    assert blocks.key_blocks["beta_02"].slider_min == -5.0
+def test_scores_become_expression_where_the_body_has_no_units(scene, own_body):
+    arkit = np.zeros((12, 52))
+    unit = EXPRESSION_UNITS[1]
+    arkit[:, ARKIT_INDEX[unit]] = 0.25
+    motion = make_motion(arkit=arkit, expression=np.ones((12, 10)))
+    armature = add_character(scene, motion, own_body)
+    scene.frame_set(3)
+    blocks = skin_of(armature).data.shape_keys.key_blocks
+    found = [blocks[f"expression_{i + 1:02d}"].value for i in range(10)]
+    expected = np.zeros(10)
+    expected[1] = 0.25 / UNIT_SHARE
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+def test_jaw_opens_by_the_angle_of_another_body(body, own_body):
+    arkit = np.zeros((12, 52))
+    arkit[:, ARKIT_INDEX["jawOpen"]] = np.linspace(0, 1, 12)
+    made_on_free_body = {
+        "measures": measure_body(body, SOME_BETAS),
+        "measure_names": MEASURE_NAMES,
+        "joints_world": expected_joints(make_random_motion(), body),
+    }
+    motion = make_random_motion(arkit=arkit, **made_on_free_body)
+    np.testing.assert_array_equal(rotvecs_for_body(motion, body), motion.rotvecs)
+    found = rotvecs_for_body(motion, own_body)
+    jaw = JOINT_NAMES.index("jaw")
+    np.testing.assert_allclose(found[-1, jaw], (own_body.jaw_open_angle, 0, 0), atol=1e-6)
+    np.testing.assert_allclose(found[0, jaw], 0, atol=1e-6)
+    np.testing.assert_array_equal(
+        np.delete(found, jaw, axis=1), np.delete(motion.rotvecs, jaw, axis=1)
+    )
+    by_hand = make_random_motion(**made_on_free_body)
+    np.testing.assert_array_equal(rotvecs_for_body(by_hand, own_body), by_hand.rotvecs)
+
+
+def test_expression_without_scores_is_told_where_the_body_cannot_show_it(scene, body):
+    motion = make_motion(expression=np.ones((12, 10)))
+    assert "Choose your own SMPL-X body" in (find_loss(motion, body) or "")
+    assert find_loss(make_motion(arkit=np.ones((12, 52))), body) is None
+    armature = add_character(scene, motion, body)
+    assert all_curves(armature)[1] == []
+
+
+def test_character_remembers_its_shape_and_body(scene, body, plain_body):
+    armature = add_character(scene, make_motion(betas=SOME_BETAS), body)
+    neutral = dict.fromkeys(body.slider_names, 0.0)
+    expected = Shape("FULL", tuple(SOME_BETAS), neutral)
+    assert read_shape(armature.data) == read_shape(skin_of(armature).data) == expected
+    plain = add_character(scene, make_motion(betas=SOME_BETAS), plain_body)
+    assert read_shape(plain.data) == Shape(str(plain_body.path), tuple(SOME_BETAS), {})
+    assert find_character(skin_of(plain)) == plain
 
 
 def test_keys_are_linear_grouped_by_bone_and_continuous_in_sign(scene, body):

@@ -227,6 +227,23 @@ def test_bad_body_is_refused(settings, tmp_path, name, sentence):
         assert count_data() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("SMPLX_NEUTRAL.pkl", "is a pickle, which can run any code"),
+        ("SMPLX_MALE.npz", "SMPLX_MALE.npz was not found. Choose an SMPL-X body"),
+        ("SMPLH_NEUTRAL.npz", "is an SMPL-H body with 52 joints, SMPL-X's 55 were expected"),
+    ],
+)
+def test_bad_body_is_told_as_it_is_chosen(tmp_path, name, sentence):
+    np.savez(tmp_path / "SMPLH_NEUTRAL.npz", kintree_table=np.zeros((2, 52), np.int64))
+    preferences = get_preferences(bpy.context)
+    preferences.body_path = str(tmp_path / name)
+    assert sentence in preferences.body_problem
+    preferences.body_path = ""
+    assert preferences.body_problem == ""
+
+
 def test_build_makes_another_character(settings):
     bpy.ops.reelrig.capture()
     bpy.ops.reelrig.build()
