@@ -17,8 +17,10 @@ lint: setup
 	$(VENV)/pyright
 
 # Blender 4.5 runs the whole suite; Blender 5.2 runs the add-on's part, with the first as its worker.
+# tests/training bakes the free body anew: some minutes.
 test: lint
 	$(LIMIT) 1200 $(VENV)/python -m pytest tests/core
+	$(LIMIT) 1800 $(VENV)/python -m pytest tests/training
 	$(LIMIT) 1200 $(VENV)/python -m pytest tests/addon
 	@if [ -x .venv-blender52/bin/python ]; then \
 		set -x; \

@@ -2,7 +2,7 @@
 
 python training/bench_keys.py [--frames 10000] [--inserted-frames 300]
 
-Both key the same character: quaternions of 55 bones, the root's location, 62 shape keys, 285
+Both key the same character: quaternions of 55 bones, the root's location, 52 shape keys, 275
 curves in all. keyframe_insert gets a short piece only, which is to its favour: each new key costs
 it a copy of the curve, so its time grows with the square of the length.
 """
@@ -45,7 +45,7 @@ from reelrig.addon.rig.skin import build_skin, skin_shape_keys
 from reelrig.core.body.model import NUM_BETAS, load_body
 from reelrig.core.skeletons import JOINT_NAMES, NUM_JOINTS
 
-NUM_SHAPES = 62
+NUM_SHAPES = 52
 NUM_CURVES = 4 * NUM_JOINTS + 3 + NUM_SHAPES
 
 
@@ -71,11 +71,11 @@ def make_character() -> tuple[bpy.types.Object, bpy.types.Key, list[str]]:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     body, betas = load_body(), np.zeros(NUM_BETAS)
     armature = build_armature("bench", rest_bones(body, betas))
-    skin = build_skin("bench body", body, betas, armature)
+    skin = build_skin("bench body", body, betas, None, armature)
     for obj in (armature, skin):
         bpy.context.scene.collection.objects.link(obj)
     shape_keys = skin_shape_keys(skin)
-    return armature, shape_keys, [key.name for key in shape_keys.key_blocks][-NUM_SHAPES:]
+    return armature, shape_keys, list(body.arkit_names)
 
 
 def write_in_bulk(armature: bpy.types.Object, shape_keys: bpy.types.Key, keys: Keys) -> None:
