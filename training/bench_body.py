@@ -150,7 +150,7 @@ def main(paths: list[Path]) -> None:
                 f"| {100 * body.crushed_share(turns):.2f} % |"
             )
         print(f"\nwrist section at 90 degrees: {body.wrist_section(POSES['wrist twist 90']):.2f}")
-        if body.body.arkit_dirs is not None:
+        if body.body.landmarks is not None:
             print(f"lips with the jaw open and mouthClose: {1e3 * body.lip_gap():.1f} mm")
 
 

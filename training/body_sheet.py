@@ -68,7 +68,7 @@ POSE_TILES = (
     Tile("back", ARMS_DOWN, azimuth=155),
     Tile("walk", WALK, azimuth=40),
     Tile("squat", POSES["squat"], azimuth=40),
-    Tile("arms up", POSES["arms up"], azimuth=20, size_m=2.4),
+    Tile("arms up", POSES["arms up"], azimuth=20, size_m=2.3),
     Tile("fist", POSES["fist"], azimuth=20, elevation=30, middle="left_middle1", size_m=0.32),
 )
 FACE_TILES = (
@@ -88,7 +88,7 @@ FACE_TILES = (
     _face("smile, jaw a little open", jawOpen=0.3, **_both("mouthSmile", 0.8)),
 )
 SHAPE_TILES = tuple(
-    Tile(title, ARMS_DOWN, sliders=sliders)
+    Tile(title, ARMS_DOWN, sliders=sliders, size_m=2.1)
     for title, sliders in (
         ("gender +1", {"gender": 1.0}),
         ("gender -1, muscle +1", {"gender": -1.0, "muscle": 1.0}),
@@ -134,7 +134,7 @@ def main() -> None:
         before = load_body(args.before)
         rows = [
             draw_row(who, tiles, size, mark)
-            for tiles, size in ((BEND_TILES, 230), (MOUTH_TILES, 460))
+            for tiles, size in ((BEND_TILES[:4], 400), (BEND_TILES[4:], 400), (MOUTH_TILES, 400))
             for who, mark in ((before, "before: "), (body, "after: "))
         ]
     width = min(row.shape[1] for row in rows)
@@ -158,12 +158,13 @@ def draw(body: BodyModel, tile: Tile, size_px: int) -> np.ndarray:
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     armature = build(body, tile)
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    heads = {bone.name: bone.head.copy() for bone in armature.evaluated_get(depsgraph).pose.bones}
     if tile.middle is None:
-        middle = [0.0, 0.0, (heads["head"].z + heads["left_foot"].z) / 2 + 0.05]
+        ends = np.array(armature.children[0].evaluated_get(depsgraph).bound_box)
+        middle = (ends.min(0) + ends.max(0)) / 2 * [0.5, 0.5, 1.0]
     else:
-        middle = [*heads[tile.middle]]
-        middle[2] += 0.04 if tile.middle == "head" else 0.0
+        bone = armature.evaluated_get(depsgraph).pose.bones[tile.middle]
+        middle = np.array(bone.head)
+        middle[2] += 0.04 if tile.middle == "head" else 0
     aim_camera(middle, tile)
     add_lights(math.radians(tile.azimuth))
     scene = bpy.context.scene
@@ -207,7 +208,7 @@ def turn_eyes(rotations: np.ndarray, scores: dict[str, float]) -> None:
         rotations[JOINT_INDEX[name]] = turn.as_matrix()
 
 
-def aim_camera(middle: list[float], tile: Tile) -> None:
+def aim_camera(middle: np.ndarray, tile: Tile) -> None:
     lens = bpy.data.cameras.new("Camera")
     camera = bpy.data.objects.new("Camera", lens)
     scene = bpy.context.scene

@@ -42,7 +42,7 @@ class REELRIG_OT_reshape(ReportsErrors, bpy.types.Operator):
     weight: _slider("Weight", "Heavier or lighter, on the same bones")
     muscle: _slider("Muscle", "Muscle in the place of fat, or fat in the place of muscle")
     gender: _slider("Gender", "The build of a woman above zero, of a man below")
-    age: _slider("Age", "Older or younger, between 18 and 65 years")
+    age: _slider("Age", "Older or younger: 80 years at 1, 18 at -1")
     leg_length: _slider("Leg Length", "Longer or shorter thighs and shanks")
     arm_length: _slider("Arm Length", "Longer or shorter upper arms and forearms")
     shoulder_width: _slider("Shoulder Width", "Shoulders further apart or closer together")

@@ -22,6 +22,7 @@ _INNER_LIPS = (13, 14)
 
 _EYEBALL_RADIUS_M = 0.012
 _GAZE_LIMIT = (0.35, 0.5)  # rad, up or down and sideways
+_NUM_GAZE_STEPS = 3
 # Depth of the face mesh is a guess of the network and noisier than the picture plane.
 _DEPTH_TRUST = 0.3
 # Ridge on the scores, in metres of landmark movement (root of the sum over all landmarks) that a
@@ -161,12 +162,20 @@ def _distance(face: Tensor, first: int, second: int) -> Tensor:
 
 
 def gaze_angles(face: Tensor, calm: CalmFace) -> Tensor:
-    """[T, 2] rad, how far the eyes look up and to the person's left, both eyes alike."""
-    offset = _iris_offset(face)
-    up, left = offset[:, 1] - calm.iris_height, offset[:, 0]
-    angles = torch.asin((torch.stack([up, left], -1) / _EYEBALL_RADIUS_M).clamp(-1, 1))
-    limit = torch.tensor(_GAZE_LIMIT)
-    return angles.clamp(-limit, limit)
+    """[T, 2] rad, how far the eyes look up and to the person's left, both eyes alike.
+
+    The gaze is counted from the corners of the eyes, which follow it a little with the lids: what
+    the gaze found makes of them is taken back, and the gaze found again.
+    """
+    limit, lids = torch.tensor(_GAZE_LIMIT), torch.zeros_like(face)
+    angles = torch.zeros(len(face), 2)
+    for _ in range(_NUM_GAZE_STEPS):
+        offset = _iris_offset(face - lids)
+        up, left = offset[:, 1] - calm.iris_height, offset[:, 0]
+        angles = torch.asin((torch.stack([up, left], -1) / _EYEBALL_RADIUS_M).clamp(-1, 1))
+        angles = angles.clamp(-limit, limit)
+        lids = torch.einsum("kcu,tu->tkc", _aligned_score_dirs(), _gaze_scores(angles))
+    return angles
 
 
 def _iris_offset(face: Tensor) -> Tensor:

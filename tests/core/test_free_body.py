@@ -13,7 +13,9 @@ from core.skeletons import ARKIT_NAMES, JOINT_INDEX, JOINT_NAMES, PARENTS
 FORMAT_PAGE = Path(__file__).parents[2] / "docs" / "body_format.md"
 LETTERS = "VFUQMS"  # sizes that the page leaves open
 MIRROR = np.array([-1, 1, 1], np.float32)
-MATERIALS = ("Skin", "Suit", "Eye White", "Iris", "Pupil", "Teeth", "Mouth", "Brows and Lashes")
+MATERIALS = (
+    *("Skin", "Suit", "Eye White", "Iris", "Pupil", "Teeth", "Mouth", "Brows and Lashes", "Lips"),
+)
 SLIDERS = (
     *("stature", "weight", "muscle", "gender", "age"),
     *("leg_length", "arm_length", "shoulder_width", "hip_width"),

@@ -7,13 +7,11 @@ import pytest
 
 from reelrig.core.body.model import FREE_BODY_PATH, LIGHT_BODY_PATH
 from reelrig.core.skeletons import ARKIT_NAMES, JOINT_NAMES
-from training.body.bake import Bake
+from training.body.bake import CHECK_SEED, NUM_CHECKED, Bake
 from training.body.pieces import PARTS
 from training.body.population import draw_people
 from training.body.source import Source
 from training.body.write import CORRECTIVE_STEP, PLACE_STEP, SHAPE_STEP, write_body
-
-NUM_PEOPLE = 200
 
 # Another processor rounds otherwise: a last bit may fall to the other side, and the correctives'
 # solver takes slightly other steps. Lengths in metres.
@@ -70,15 +68,11 @@ def test_writing_twice_gives_the_same_bytes(light, tmp_path):
 
 
 def test_joints_are_found_in_every_shape(bake, full):
-    found = bake.regressor @ bake.template
-    assert np.linalg.norm(found - bake.neutral.joints, axis=1).max() < 1e-3
+    assert bake.template_joint_errors().max() < 1e-3
     # Others than those it was fitted to.
-    people = [bake.person(phenotype) for phenotype in draw_people(NUM_PEOPLE, seed=99)]
-    off = [bake.regressor @ (bake.geometry.attach @ p.vertices) - p.joints for p in people]
-    squares = np.square(off).sum(-1)
-    assert np.sqrt(squares.mean()) < 8e-3
-    worst = np.sqrt(squares.mean(0))
-    assert worst.max() < 12e-3, JOINT_NAMES[worst.argmax()]
+    off = bake.joint_errors(draw_people(NUM_CHECKED, CHECK_SEED))
+    assert np.sqrt(np.mean(off**2)) < 8e-3
+    assert off.max() < 12e-3, JOINT_NAMES[off.argmax()]
 
 
 def test_the_light_body_has_the_full_bodys_joints(full, light):

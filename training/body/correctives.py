@@ -33,11 +33,12 @@ FEATURES = 9  # entries of R - I
 class Bend:
     """How a joint is posed for the fit, and where its bend presses flesh together."""
 
-    low_deg: tuple[float, float, float]  # about x, y, z of the body axes, left side
+    low_deg: tuple[float, float, float]  # about x, y, z of the body axes, left side; see along
     high_deg: tuple[float, float, float]
     main_axes: tuple[int, ...]  # about which it mostly turns
     rings: int  # of vertices around the blended zone that may move
     num_poses: int = 20
+    along: int = 1  # the axis along the limb: it turns about that first, then swings as it is
     # The folded sides' far ends, as joints: they fix the plane in which the flesh meets, and how
     # far from the joint (m) it does.
     contact: tuple[str, str] | None = None
@@ -51,9 +52,9 @@ class Bend:
 # Ranges of motion (degrees), rounded outward from Norkin & White, "Measurement of Joint Motion".
 _BENDS: dict[str, Bend] = {
     "hip": Bend(
-        (-120, -40, -30), (30, 40, 45), (0,), 16, 28, ("spine1", "knee"), 0.16, paired=True
+        (-120, -40, -30), (30, 40, 45), (0,), 16, 28, 1, ("spine1", "knee"), 0.16, paired=True
     ),
-    "knee": Bend((0, -10, -5), (145, 10, 5), (0,), 14, 16, ("hip", "ankle"), 0.12),
+    "knee": Bend((0, -10, -5), (145, 10, 5), (0,), 14, 16, 1, ("hip", "ankle"), 0.12),
     "ankle": Bend((-35, -20, -20), (45, 20, 20), (0,), 8, 12),
     "foot": Bend((-45, 0, 0), (25, 0, 0), (0,), 6, 8),
     "spine1": Bend((-20, -25, -25), (40, 25, 25), (0,), 12, 14),
@@ -61,13 +62,15 @@ _BENDS: dict[str, Bend] = {
     "spine3": Bend((-20, -25, -25), (30, 25, 25), (0,), 12, 14),
     "neck": Bend((-35, -40, -30), (35, 40, 30), (0,), 8, 14),
     "head": Bend((-30, -40, -25), (30, 40, 25), (0,), 8, 14),
-    "collar": Bend((-10, -25, -20), (10, 25, 35), (2,), 14, 14),
-    "shoulder": Bend((-70, -100, -90), (70, 50, 90), (2, 1), 16, 32),
-    "elbow": Bend((-80, -145, -8), (80, 5, 8), (1,), 12, 18, ("shoulder", "wrist"), 0.09),
-    "wrist": Bend((-90, -30, -75), (90, 30, 75), (0, 2), 14, 18, ridge=1.0),
+    "collar": Bend((-10, -25, -20), (10, 25, 35), (2,), 14, 14, along=0),
+    "shoulder": Bend((-70, -100, -90), (70, 50, 90), (2, 1), 16, 32, along=0),
+    "elbow": Bend(
+        (-80, -145, -8), (80, 5, 8), (1, 0), 12, 24, 0, ("shoulder", "wrist"), 0.09, ridge=0.03
+    ),
+    "wrist": Bend((-90, -30, -75), (90, 30, 75), (0, 2), 14, 18, along=0, ridge=1.0),
 }
-_FINGER = Bend((-8, -20, -95), (8, 20, 20), (2,), 5, 10)
-_THUMB = Bend((-25, -30, -45), (50, 40, 30), (1,), 5, 10)
+_FINGER = Bend((-8, -20, -95), (8, 20, 20), (2,), 5, 10, along=0)
+_THUMB = Bend((-25, -30, -45), (50, 40, 30), (1,), 5, 10, along=0)
 
 _SEED = 7
 _STEPS = 30
@@ -171,20 +174,25 @@ class _Patch:
         bend = self.bend
         rng = np.random.default_rng(_SEED)
         low, high = np.array(bend.low_deg), np.array(bend.high_deg)
-        angles = rng.uniform(low, high, (bend.num_poses, 3))
+        # Evenly in a ball, each half-axis stretched to its limit: no joint reaches all at once.
+        ball = rng.normal(size=(bend.num_poses, 3))
+        ball *= rng.uniform(size=(bend.num_poses, 1)) ** (1 / 3) / np.linalg.norm(
+            ball, axis=1, keepdims=True
+        )
+        angles = np.where(ball < 0, -ball * low, ball * high)
         for i_axis, axis in enumerate(bend.main_axes):
             sweep = np.arange(i_axis, bend.num_poses, len(bend.main_axes) + 1)
             angles[sweep] = 0
             angles[sweep, axis] = np.linspace(low[axis], high[axis], len(sweep))
         rotations = np.tile(np.eye(3, dtype=np.float32), (bend.num_poses, NUM_JOINTS, 1, 1))
         i_joint = JOINT_INDEX[self.joint]
-        rotations[:, i_joint] = Rotation.from_rotvec(angles, degrees=True).as_matrix()
+        rotations[:, i_joint] = _swing_twist(angles, bend.along)
         if bend.paired:
             # Together, apart, and one alone: flesh of both sides meets in the middle.
             other = np.where(np.arange(bend.num_poses)[:, None] % 3 == 2, 0, angles[:, :])
             other = other * [1, -1, -1]
             mirrored = MIRRORED_JOINTS[i_joint]
-            rotations[:, mirrored] = Rotation.from_rotvec(other, degrees=True).as_matrix()
+            rotations[:, mirrored] = _swing_twist(other, bend.along)
         return rotations
 
     def _free_vertices(self, smoother) -> tuple[np.ndarray, np.ndarray]:
@@ -384,6 +392,13 @@ class _Patch:
         name = name.replace("left_", f"{side}_")
         full = name if name in JOINT_INDEX else f"{side}_{name}"
         return self.joint_places[:, JOINT_INDEX[full]]
+
+
+def _swing_twist(angles_deg: np.ndarray, along: int) -> np.ndarray:
+    """[P, 3, 3] a turn about the axis ``along``, then one about the two others [P, 3]."""
+    twist = angles_deg * np.eye(3)[along]
+    swing = Rotation.from_rotvec(angles_deg - twist, degrees=True)
+    return (swing * Rotation.from_rotvec(twist, degrees=True)).as_matrix()
 
 
 def _whiten(features: Tensor) -> Tensor:
