@@ -53,6 +53,7 @@ class Tile:
     elevation: float = 5.0
     middle: str | None = None  # joint in the middle of the picture; None: the whole body
     size_m: float = 2.0
+    is_clay: bool = False  # one grey for all, which shows form best
 
 
 def _face(title: str, **scores: float) -> Tile:
@@ -98,15 +99,21 @@ SHAPE_TILES = tuple(
         ("stature +1, legs +1", {"stature": 1.0, "leg_length": 1.0}),
     )
 )
+
+
+def _bend(pose: str, azimuth: float, middle: str, size_m: float) -> Tile:
+    return Tile(pose, POSES[pose], azimuth=azimuth, middle=middle, size_m=size_m, is_clay=True)
+
+
 BEND_TILES = (
-    Tile("squat", POSES["squat"], azimuth=25, middle="pelvis", size_m=0.9),
-    Tile("squat", POSES["squat"], azimuth=110, middle="pelvis", size_m=0.9),
-    Tile("sit", POSES["sit"], azimuth=60, middle="pelvis", size_m=0.8),
-    Tile("sit", POSES["sit"], azimuth=150, middle="pelvis", size_m=0.8),
-    Tile("knee 120", POSES["knee 120"], azimuth=70, middle="left_knee", size_m=0.6),
-    Tile("knee 120", POSES["knee 120"], azimuth=150, middle="left_knee", size_m=0.6),
-    Tile("arms up", POSES["arms up"], azimuth=15, middle="neck", size_m=0.75),
-    Tile("arms up", POSES["arms up"], azimuth=160, middle="neck", size_m=0.75),
+    _bend("squat", 25, "pelvis", 0.9),
+    _bend("squat", 110, "pelvis", 0.9),
+    _bend("sit", 60, "pelvis", 0.8),
+    _bend("sit", 150, "pelvis", 0.8),
+    _bend("knee 120", 70, "left_knee", 0.6),
+    _bend("knee 120", 150, "left_knee", 0.6),
+    _bend("arms up", 15, "neck", 0.75),
+    _bend("arms up", 160, "neck", 0.75),
 )
 MOUTH_TILES = (
     _face("jawOpen", jawOpen=1.0),
@@ -157,6 +164,8 @@ def draw(body: BodyModel, tile: Tile, size_px: int) -> np.ndarray:
     """[size_px, size_px, 3] uint8 BGR"""
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     armature = build(body, tile)
+    if tile.is_clay:
+        paint_clay()
     depsgraph = bpy.context.evaluated_depsgraph_get()
     if tile.middle is None:
         ends = np.array(armature.children[0].evaluated_get(depsgraph).bound_box)
@@ -198,6 +207,14 @@ def build(body: BodyModel, tile: Tile) -> bpy.types.Object:
         if name != "jawOpen":
             skin_shape_keys(skin).key_blocks[name].value = score
     return armature
+
+
+def paint_clay() -> None:
+    for material in bpy.data.materials:
+        shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+        shader.inputs["Base Color"].default_value = (0.30, 0.31, 0.33, 1.0)
+        shader.inputs["Subsurface Weight"].default_value = 0.0
+        shader.inputs["Roughness"].default_value = 0.6
 
 
 def turn_eyes(rotations: np.ndarray, scores: dict[str, float]) -> None:
