@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import torch
 
-from reelrig.core.body.model import load_body
+from reelrig.core.body.model import FREE_BODY_PATH, LIGHT_BODY_PATH, load_body
 from reelrig.core.body.skinning import joints_from_pose, pose_joints
 from reelrig.core.config import CaptureConfig, CaptureJob
 from reelrig.core.lift.rest import rest_point
@@ -89,6 +89,27 @@ def bench_keys(_folder: Path, _: Path | None) -> None:
 def bench_rays(_folder: Path, _: Path | None) -> None:
     """How the detector's heading and lean follow the ray that the person is seen along."""
     subprocess.run([sys.executable, ROOT / "training" / "bench_rays.py"], check=True)
+
+
+def bench_playback(_folder: Path, _: Path | None) -> None:
+    """Frames a second of one keyed character, both bodies, both Blenders at hand."""
+    script = ROOT / "training" / "bench_playback.py"
+    for python in (sys.executable, str(ROOT / ".venv-blender52" / "bin" / "python")):
+        for body in (FREE_BODY_PATH, LIGHT_BODY_PATH):
+            if Path(python).exists():
+                subprocess.run([python, script, "--repeats", "10", "--body", body], check=True)
+
+
+def bench_deformation(_folder: Path, _: Path | None) -> None:
+    """How well both bodies keep their shape in bends."""
+    module = [sys.executable, "-m", "training.bench_body"]
+    subprocess.run([*module, FREE_BODY_PATH, LIGHT_BODY_PATH], check=True, cwd=ROOT)
+
+
+def bench_landmarks(folder: Path, _: Path | None) -> None:
+    """Where MediaPipe sees its landmarks on renders of the body."""
+    module = [sys.executable, "-m", "training.bench_landmarks"]
+    subprocess.run([*module, "--cache", folder], check=True, cwd=ROOT)
 
 
 def bench_memory(folder: Path, _: Path | None) -> None:
@@ -221,6 +242,9 @@ BENCHES: dict[str, Callable[[Path, Path | None], None]] = {
     "joints": bench_joints,
     "keys": bench_keys,
     "rays": bench_rays,
+    "playback": bench_playback,
+    "deformation": bench_deformation,
+    "landmarks": bench_landmarks,
     "memory": bench_memory,
     "eval": bench_eval,
 }
