@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def _largest_piece(faces: np.ndarray, num_vertices: int) -> np.ndarray:
         label = spread
 
 
-def main(paths: list[Path]) -> None:
+def main(paths: Sequence[Path | None]) -> None:
     for path in paths:
         body = Deformed(load_body(path))
         print(f"\n{path.name if path else 'free body'}\n")

@@ -58,20 +58,14 @@ class People:
     def vertices(self, person: Phenotype) -> np.ndarray:
         """[19158, 3] m, in MakeHuman's A-pose."""
         keys, targets = self._blend_targets
-        shares = np.array([self._share(key, person) for key in keys], dtype=np.float32)
+        share = _shares(person)
+        shares = np.array([np.prod([share[value] for value in key]) for key in keys], np.float32)
         used = np.flatnonzero(shares)
         vertices = self._source.base.vertices + np.tensordot(shares[used], targets[used], 1)
         for name, amount in person.local.items():
             if amount:
                 vertices = vertices + abs(amount) * self._local_target(name, amount)
         return vertices
-
-    @staticmethod
-    def _share(key: tuple[str, ...], person: Phenotype) -> float:
-        shares = dict(zip(_RACES, np.array(person.race) / sum(person.race), strict=True))
-        for variable, anchors in _ANCHORS.items():
-            shares.update(_interpolate(getattr(person, variable), anchors))
-        return float(np.prod([shares[value] for value in key]))
 
     def _local_target(self, name: str, amount: float) -> np.ndarray:
         for raised, lowered in (("-incr", "-decr"), ("-up", "-down"), ("-out", "-in")):
@@ -104,6 +98,15 @@ class People:
                     yield (*key, cup, firmness), breast
         for key in itertools.product(_RACES, _ANCHORS["gender"], _ANCHORS["age"]):
             yield key, f"{macro}/{'-'.join(key)}"
+
+
+def _shares(person: Phenotype) -> dict[str, float]:
+    """The share of every value of every variable in a person."""
+    race = np.array(person.race) / sum(person.race)
+    shares: dict[str, float] = dict(zip(_RACES, race.tolist(), strict=True))
+    for variable, anchors in _ANCHORS.items():
+        shares.update(_interpolate(getattr(person, variable), anchors))
+    return shares
 
 
 def _interpolate(value: float, anchors: dict[str, float]) -> dict[str, float]:
