@@ -11,7 +11,6 @@ hardly depends on it.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import shutil
 import sys
@@ -21,20 +20,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-
-ROOT = Path(__file__).parents[1]
-
-
-def load_package() -> None:
-    """Make the repository root importable as ``reelrig`` where it is not installed."""
-    spec = importlib.util.spec_from_file_location(
-        "reelrig", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    package = sys.modules["reelrig"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(package)
-
+from package import load_package
 
 load_package()
 

@@ -30,7 +30,6 @@ from . import expressions
 from .correctives import Flesh, fit_correctives
 from .expressions import Jaw
 from .geometry import build_geometry
-from .hands import left_hand_space
 from .joints import MIRRORED_JOINTS, PELVIS, JointFinder, fit_regressor, mirror_joints
 from .landmarks import face_landmarks, landmark_arrays, lip_regressors
 from .light import Light, light_map
@@ -45,14 +44,7 @@ from .sliders import read_sliders
 from .source import Source
 from .vertex_order import order_vertices
 from .weights import limit_influences, skin_weights
-from .write import (
-    CORRECTIVE_STEP,
-    PLACE_STEP,
-    SHAPE_STEP,
-    rounded,
-    rounded_weights,
-    write_body,
-)
+from .write import hand_arrays, skin_arrays, tree_arrays, write_body
 
 NUM_SAMPLES, SEED = 400, 1
 NUM_CHECKED, CHECK_SEED = 200, 99  # people that the regressor is measured on
@@ -268,7 +260,7 @@ class Bake:
         place_of = np.argsort(order)
         faces = place_of[self.triangles].astype(np.uint32)
         base_vertex = self.geometry.base_vertex[order].astype(np.int32)
-        skin = _skin_arrays(
+        skin = skin_arrays(
             self.template[order],
             self.shape_dirs[order],
             self.correctives[order],
@@ -295,7 +287,7 @@ class Bake:
         flat_correctives = self.correctives.reshape(len(self.template), -1)
         count = len(weights)
         return {
-            **_skin_arrays(
+            **skin_arrays(
                 light.from_full @ self.template,
                 (light.from_full @ flat_dirs).reshape(count, 3, -1),
                 (light.from_full @ flat_correctives).reshape(count, *self.correctives.shape[1:]),
@@ -342,8 +334,8 @@ class Bake:
 
     def _shared_arrays(self) -> dict[str, np.ndarray]:
         return {
-            **_tree_arrays(),
-            **_hand_arrays(),
+            **tree_arrays(),
+            **hand_arrays(),
             "arkit_names": np.array(ARKIT_NAMES),
             "arkit_first": np.array(ARKIT_FIRST),
             "slider_names": np.array(list(self.sliders)),
@@ -364,17 +356,6 @@ class Bake:
         }
 
 
-def _skin_arrays(
-    template: np.ndarray, shape_dirs: np.ndarray, correctives: np.ndarray, weights: np.ndarray
-) -> dict[str, np.ndarray]:
-    return {
-        "v_template": rounded(template, PLACE_STEP),
-        "shapedirs": rounded(shape_dirs, SHAPE_STEP),
-        "posedirs": rounded(correctives, CORRECTIVE_STEP).reshape(len(template), 3, -1),
-        "weights": rounded_weights(weights),
-    }
-
-
 def _split_quads(quads: np.ndarray) -> np.ndarray:
     """[2 Q, 3] triangles 0-1-2 of all quads [Q, 4], then 0-2-3 of all."""
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
@@ -386,25 +367,6 @@ def _is_arm(joint: str) -> bool:
     while i_joint > 0 and i_joint not in shoulders:
         i_joint = PARENTS[i_joint]
     return i_joint in shoulders
-
-
-def _tree_arrays() -> dict[str, np.ndarray]:
-    parents = np.array(PARENTS, np.int64)
-    return {
-        "kintree_table": np.stack([parents, np.arange(NUM_JOINTS)]),
-        "joint2num": np.array(JOINT_NAMES),
-    }
-
-
-def _hand_arrays() -> dict[str, np.ndarray]:
-    left = left_hand_space()
-    right = left.mirrored()
-    return {
-        "hands_componentsl": left.components.astype(np.float32),
-        "hands_componentsr": right.components.astype(np.float32),
-        "hands_meanl": left.mean.astype(np.float32),
-        "hands_meanr": right.mean.astype(np.float32),
-    }
 
 
 def main() -> None:

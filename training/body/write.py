@@ -8,6 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from reelrig.core.skeletons import JOINT_NAMES, NUM_JOINTS, PARENTS
+
+from .hands import left_hand_space
+
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same bytes for the same arrays, whenever it is written
 # Steps that lengths and weights are rounded to: 4 um for places, 8 um for shapes, 31 um for
 # correctives.
@@ -35,3 +39,36 @@ def write_body(path: Path, arrays: dict[str, np.ndarray]) -> None:
             np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", _ZIP_DATE)
             archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
+
+
+def skin_arrays(
+    template: np.ndarray, shape_dirs: np.ndarray, correctives: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The skin's keys of V vertices in the file's order; arguments as in docs/body_format.md."""
+    return {
+        "v_template": rounded(template, PLACE_STEP),
+        "shapedirs": rounded(shape_dirs, SHAPE_STEP),
+        "posedirs": rounded(correctives, CORRECTIVE_STEP).reshape(len(template), 3, -1),
+        "weights": rounded_weights(weights),
+    }
+
+
+def tree_arrays() -> dict[str, np.ndarray]:
+    """The joints' keys."""
+    parents = np.array(PARENTS, np.int64)
+    return {
+        "kintree_table": np.stack([parents, np.arange(NUM_JOINTS)]),
+        "joint2num": np.array(JOINT_NAMES),
+    }
+
+
+def hand_arrays() -> dict[str, np.ndarray]:
+    """The keys of both hands' pose spaces."""
+    left = left_hand_space()
+    right = left.mirrored()
+    return {
+        "hands_componentsl": left.components.astype(np.float32),
+        "hands_componentsr": right.components.astype(np.float32),
+        "hands_meanl": left.mean.astype(np.float32),
+        "hands_meanr": right.mean.astype(np.float32),
+    }
