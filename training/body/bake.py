@@ -22,7 +22,6 @@ from reelrig.core.skeletons import (
     ARKIT_NAMES,
     JOINT_INDEX,
     JOINT_NAMES,
-    NUM_JOINTS,
     PARENTS,
 )
 
@@ -44,7 +43,7 @@ from .sliders import read_sliders
 from .source import Source
 from .vertex_order import order_vertices
 from .weights import limit_influences, skin_weights
-from .write import hand_arrays, skin_arrays, tree_arrays, write_body
+from .write import PLACE_STEP, hand_arrays, rounded, skin_arrays, tree_arrays, write_body
 
 NUM_SAMPLES, SEED = 400, 1
 NUM_CHECKED, CHECK_SEED = 200, 99  # people that the regressor is measured on
@@ -305,22 +304,25 @@ class Bake:
         shapes = [self.template, *(self._posed(turns) for turns in _LIGHT_POSES)]
         for unit in _LIGHT_UNITS:
             shapes.append(self.template + self.arkit_dirs[..., ARKIT_INDEX[unit]])
-        return light_map(self.geometry, np.stack(shapes), self.weights, NUM_LIGHT_VERTICES)
+        steps = rounded(np.stack(shapes), PLACE_STEP).astype(np.float64)
+        return light_map(self.geometry, steps, self.weights, NUM_LIGHT_VERTICES)
 
     def _posed(self, turns: Turns) -> np.ndarray:
-        """[V, 3] m, the full body's skin in a pose."""
+        """[V, 3] m, the full body's skin in a pose, without correctives.
+
+        Those may differ a little between machines, and the choice of vertices must not.
+        """
         rotations = Pose("", turns, {}).rotations(0.0)
+        joints = self.neutral.joints
         places, world = (
             field[0].numpy()
             for field in pose_joints(
-                torch.from_numpy(self.joints), torch.from_numpy(rotations)[None], torch.zeros(1, 3)
+                torch.from_numpy(joints), torch.from_numpy(rotations)[None], torch.zeros(1, 3)
             )
         )
-        features = (rotations[1:] - np.eye(3)).reshape(NUM_JOINTS - 1, 9)
-        shape = self.template + np.einsum("vcjf,jf->vc", self.correctives, features)
-        offsets = places - np.einsum("jab,jb->ja", world, self.joints)
-        turned = np.einsum("vab,vb->va", np.tensordot(self.weights, world, 1), shape)
-        return turned + self.weights @ offsets
+        offsets = places - np.einsum("jab,jb->ja", world, joints)
+        blended = np.tensordot(self.weights, world, 1)
+        return np.einsum("vab,vb->va", blended, self.template) + self.weights @ offsets
 
     def _light_regressor(self, weights: np.ndarray) -> np.ndarray:
         """[55, Vl] that finds the full body's joints."""
