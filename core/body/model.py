@@ -85,7 +85,8 @@ class BodyModel:
     @cached_property
     def template_joints(self) -> np.ndarray:
         """[55, 3] m, joints of the mean shape at rest."""
-        return self.joint_regressor @ self.template
+        # In double precision: sums in another order would make left and right differ by a hair.
+        return (self.joint_regressor.astype(np.float64) @ self.template).astype(np.float32)
 
     @cached_property
     def joint_shape_dirs(self) -> np.ndarray:

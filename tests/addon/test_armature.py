@@ -49,8 +49,7 @@ def test_axes_of_left_and_right_are_exact_mirrors(armature):
     for name in JOINT_NAMES:
         x, y, z = (MIRROR @ axes[name]).T
         mirrored = axes[bpy.utils.flip_name(name)].T
-        # Blender rounds the ends of a bone to 1e-7 m, over a foot of 0.1 m.
-        np.testing.assert_allclose(mirrored, [-x, y, z], atol=4e-6, err_msg=name)
+        np.testing.assert_allclose(mirrored, [-x, y, z], atol=2e-6, err_msg=name)
 
 
 @pytest.mark.parametrize("side", ["left_", "right_"])
