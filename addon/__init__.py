@@ -4,13 +4,14 @@
 
 import bpy
 
-from . import jobs, panels, preferences, properties
+from . import jobs, live_view, panels, people, preferences, properties
 from .operators import (
     build,
     cancel,
     capture,
     check_installation,
     choose_video,
+    find_people,
     open_motion,
     remove,
     reshape,
@@ -22,8 +23,10 @@ from .operators import (
 _classes = (
     preferences.ReelrigPreferences,
     properties.ReelrigResult,
+    properties.ReelrigPerson,
     properties.ReelrigSettings,
     choose_video.REELRIG_OT_choose_video,
+    find_people.REELRIG_OT_find_people,
     capture.REELRIG_OT_capture,
     cancel.REELRIG_OT_cancel,
     open_motion.REELRIG_OT_open_motion,
@@ -50,5 +53,7 @@ def register() -> None:
 
 def unregister() -> None:
     jobs.cancel()
+    live_view.hide()
+    people.remove_pictures()
     del bpy.types.Scene.reelrig
     _unregister_classes()

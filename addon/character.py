@@ -38,10 +38,10 @@ def add_character(
     true moment, or, with ``resample``, worked out for whole frames. If anything fails, neither the
     scene nor the file has anything new in it.
     """
-    name = f"Reelrig {motion.source}"
+    name = _name(motion)
     betas = betas_for_body(motion, body)
     shape = Shape(body_name(body), tuple(betas), dict.fromkeys(body.slider_names, 0.0))
-    with _nothing_left_on_failure():
+    with nothing_left_on_failure():
         armature = build_armature(name, rest_bones(body, betas))
         skin = build_skin(f"{name} body", body, *shape.values(body), armature)
         for obj in (armature, skin):
@@ -56,6 +56,12 @@ def add_character(
         collection.objects.link(skin)
         scene.collection.children.link(collection)
     return armature
+
+
+def _name(motion: Motion) -> str:
+    """The person goes before the source: Blender cuts long names at their end."""
+    who = f"person {motion.person} " if motion.person else ""
+    return f"Reelrig {who}{motion.source}"
 
 
 def betas_for_body(motion: Motion, body: BodyModel) -> np.ndarray:
@@ -176,7 +182,7 @@ def _key_shapes(
 
 
 @contextmanager
-def _nothing_left_on_failure() -> Iterator[None]:
+def nothing_left_on_failure() -> Iterator[None]:
     """Remove what was made within, whatever was raised there."""
     before = set(_data_blocks())
     try:

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import bpy
@@ -16,7 +18,7 @@ from .process import Interpreter
 
 # For developers and tests; the preference goes before it.
 PYTHON_VARIABLE = "REELRIG_WORKER_PYTHON"
-NEEDED_PACKAGES = ("numpy", "torch", "mediapipe", "av")
+NEEDED_PACKAGES = ("numpy", "torch", "safetensors", "av", "cv2")
 
 _CHECK_TIMEOUT_S = 180.0  # the first import of torch from a cold disk is slow
 
@@ -44,29 +46,54 @@ def _bundled_packages() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(folders), "PYTHONNOUSERSITE": "1"}
 
 
-def find_import_problems(interpreter: Interpreter) -> dict[str, str]:
-    """The needed packages that cannot be imported, each with the last line of its error.
+class ImportCheck:
+    """Tries whether an interpreter can import the needed packages.
 
     One process a package, at the same time: one that crashes does not hide the others.
     """
-    checks = {name: _start_import(interpreter, name) for name in NEEDED_PACKAGES}
-    problems = {}
-    for name, check in checks.items():
-        try:
-            _, log = check.communicate(timeout=_CHECK_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            check.kill()
-            problems[name] = f"no answer after {_CHECK_TIMEOUT_S:.0f} s"
-            continue
-        if check.returncode != 0:
-            problems[name] = (log.strip().splitlines() or [f"exit code {check.returncode}"])[-1]
-    return problems
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self._ends_at = time.monotonic() + _CHECK_TIMEOUT_S
+        self._imports = {name: _Import(interpreter, name) for name in NEEDED_PACKAGES}
+
+    def is_over(self) -> bool:
+        is_late = time.monotonic() > self._ends_at
+        return is_late or all(each.process.poll() is not None for each in self._imports.values())
+
+    def find_problems(self) -> dict[str, str]:
+        """The packages that cannot be imported, each with the last line of its error."""
+        problems = {name: each.find_problem() for name, each in self._imports.items()}
+        return {name: problem for name, problem in problems.items() if problem}
+
+    def close(self) -> None:
+        """End what has no answer yet."""
+        for each in self._imports.values():
+            each.process.kill()
+            each.process.wait()
+            each.log.close()
 
 
-def _start_import(interpreter: Interpreter, package: str) -> subprocess.Popen[str]:
-    return interpreter.start(
-        *("-c", f"import {package}"),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+class _Import:
+    """The import of one package, in a process of its own."""
+
+    def __init__(self, interpreter: Interpreter, package: str) -> None:
+        # A file, not a pipe: nobody need read while the process writes.
+        self.log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self.process = interpreter.start(
+            *("-c", f"import {package}"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self.log,
+        )
+
+    def find_problem(self) -> str:
+        """What went wrong; empty if nothing did."""
+        exit_code = self.process.poll()
+        if exit_code is None:
+            return f"no answer after {_CHECK_TIMEOUT_S:.0f} s"
+        if exit_code == 0:
+            return ""
+        self.log.seek(0)
+        lines = self.log.read().strip().splitlines()
+        return lines[-1] if lines else f"exit code {exit_code}"

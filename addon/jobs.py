@@ -1,6 +1,6 @@
-"""The capture under way: a worker process outside, a timer inside Blender.
+"""The job under way: a worker process outside, a timer inside Blender.
 
-All of this runs in Blender's main thread. One capture at a time.
+All of this runs in Blender's main thread. One job at a time.
 """
 
 from __future__ import annotations
@@ -8,66 +8,72 @@ from __future__ import annotations
 import shutil
 import textwrap
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import bpy
 
-from ..core.config import CaptureConfig, CaptureJob
+from ..core.config import CaptureJob
 from ..core.errors import ReelrigError, WorkerError
-from ..core.protocol import Done, Failed, Progress, Warn
-from . import results
+from ..core.protocol import Done, Failed, Message, Progress, Seen, Warn
+from . import live_view, viewports
 from .process import Interpreter, WorkerProcess
 from .properties import status
 
 _TICK_S = 0.1
 
-_running: Capture | None = None
+_running: Job | None = None
 
 
-class Capture:
-    """One capture: its worker, the folder of its result, and the scene it is for."""
+class Job(ABC):
+    """One task of the core: its worker, the folder of its results, and the scene it is for."""
+
+    name: str  # what the undo history calls it
 
     def __init__(
-        self,
-        scene: bpy.types.Scene,
-        video: Path,
-        config: CaptureConfig,
-        interpreter: Interpreter,
+        self, scene: bpy.types.Scene, job: CaptureJob, folder: Path, interpreter: Interpreter
     ) -> None:
         # Neither undo nor renaming changes a session_uid, and no other file's scene ever has it.
         self._scene_uid = scene.session_uid
-        self._output = results.new_motion_path(video)
-        self.outputs: list[Path] | None = None  # the motion files, once they are complete
+        self._folder = folder
+        self._stage = ""
+        self.outputs: list[Path] | None = None  # the result files, once they are complete
         try:
-            job = CaptureJob(video=video, output=self._output, config=config)
             self._worker = WorkerProcess(interpreter, job)
         except WorkerError:
             self._remove_folder()
             raise
         status.begin()
 
+    @abstractmethod
+    def deliver(self, context: bpy.types.Context) -> None:
+        """Put the result into the context's scene, and say so; on failure leave it as it was."""
+
+    @abstractmethod
+    def describe_orphan(self) -> str:
+        """What the user is told when the job's scene is gone by now."""
+
     def step(self) -> None:
         """Take in what the worker said; a failed one raises its ReelrigError."""
         for message in self._worker.read():
-            match message:
-                case Progress():
-                    _show_progress(message)
-                case Warn(text):
-                    status.warnings.append(text)
-                case Done(outputs):
-                    self._worker.end()
-                    self.outputs = [Path(path) for path in outputs]
-                case Failed():
-                    raise self._worker.explain(message)
+            self.take(message)
 
-    def deliver(self, context: bpy.types.Context) -> None:
-        """Put the characters of the finished capture into the context's scene."""
-        for path in self.outputs or ():
-            try:
-                motion = results.add_motion(context, path, status.warnings.append)
-            except ReelrigError as error:
-                raise WorkerError(f"{error} The motion is kept: {path}.") from error
-            status.end(f"{path.stem}: {motion.num_frames} frames captured.")
+    def take(self, message: Message) -> None:
+        match message:
+            case Progress(stage):
+                if stage != self._stage:
+                    live_view.hide()  # what it shows belongs to the stage before
+                self._stage = stage
+                _show_progress(message)
+            case Seen():
+                live_view.show(message)
+            case Warn(text):
+                status.warnings.append(text)
+            case Done(outputs):
+                self._worker.end()
+                self.outputs = [Path(path) for path in outputs]
+            case Failed():
+                raise self._worker.explain(message)
 
     def close(self) -> None:
         """End the worker; what it has not completed goes with it."""
@@ -79,47 +85,42 @@ class Capture:
         for scene in bpy.data.scenes:
             if scene.session_uid == self._scene_uid:
                 return scene
-        kept = ", ".join(str(path) for path in self.outputs or ())
-        raise WorkerError(
-            f"The scene of this capture is no longer open. Its motion is kept: {kept}. "
-            "Add it to another scene with Open Motion."
-        )
+        raise WorkerError(self.describe_orphan())
 
     def _remove_folder(self) -> None:
-        shutil.rmtree(self._output.parent, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def run_to_end(context: bpy.types.Context, capture: Capture) -> None:
-    """Wait for a capture and build its character: for background Blender, where no timer fires."""
+def run_to_end(context: bpy.types.Context, job: Job) -> None:
+    """Wait for a job and deliver its result: for background Blender, where no timer fires."""
     try:
-        while capture.outputs is None:
-            capture.step()
+        while job.outputs is None:
+            job.step()
             time.sleep(_TICK_S)
-        capture.deliver(context)
+        job.deliver(context)
     except ReelrigError as error:
         status.end(str(error), is_error=True)
         raise
     finally:
-        status.is_running = False  # also after Ctrl-C
-        capture.close()
+        _close(job)  # also after Ctrl-C
 
 
-def start(capture: Capture) -> None:
-    """Let a capture run beside Blender; a timer brings its character into the scene."""
+def start(job: Job) -> None:
+    """Let a job run beside Blender; a timer brings its result into the scene."""
     global _running
-    _running = capture
+    _running = job
     # Persistent: opening another file does not lose minutes of work.
     bpy.app.timers.register(_tick, first_interval=_TICK_S, persistent=True)
 
 
 def cancel() -> None:
-    """End the running capture, if there is one. The scene and the captures stay as they were."""
+    """End the running job, if there is one. The scene and the captures stay as they were."""
     if _running is None:
         return
     bpy.app.timers.unregister(_tick)
     _finish()
     status.end("Cancelled. The scene was not changed.")
-    _redraw_panels()
+    viewports.redraw("UI")
 
 
 def _tick() -> float | None:
@@ -137,18 +138,19 @@ def _tick() -> float | None:
     finally:
         if is_over:
             _finish()
-        _redraw_panels()
+        viewports.redraw("UI")
     return None if is_over else _TICK_S
 
 
-def _advance(capture: Capture) -> bool:
-    """One look at the capture; True when its character stands in the scene."""
-    if capture.outputs is None:
-        capture.step()
-    if capture.outputs is None:
+def _advance(job: Job) -> bool:
+    """One look at the job; True when its result is in the scene."""
+    if job.outputs is None:
+        job.step()
+    if job.outputs is None:
         return False
+    live_view.hide()
     status.progress, status.eta = 1.0, ""
-    scene = capture.find_scene()
+    scene = job.find_scene()
     if bpy.app.is_job_running("RENDER"):
         status.stage = "Done. Waiting for the render to end"
         return False
@@ -157,15 +159,15 @@ def _advance(capture: Capture) -> bool:
         status.stage = f"Done. Go to Object Mode in {scene.name}"
         return False
     with bpy.context.temp_override(window=window):
-        capture.deliver(bpy.context)
-        bpy.ops.ed.undo_push(message="Capture Motion")
+        job.deliver(bpy.context)
+        bpy.ops.ed.undo_push(message=job.name)
     return True
 
 
 def _find_free_window(scene: bpy.types.Scene) -> bpy.types.Window | None:
     """A window on the scene whose user is in no other mode and not dragging anything.
 
-    Objects that appear in the middle of an edit would not be part of its undo steps.
+    What appears in the middle of an edit would not be part of its undo steps.
     """
     for window in bpy.context.window_manager.windows:
         is_dragging = any(op.bl_idname.startswith("TRANSFORM_OT") for op in window.modal_operators)
@@ -179,9 +181,14 @@ def _find_free_window(scene: bpy.types.Scene) -> bpy.types.Window | None:
 def _finish() -> None:
     global _running
     if _running is not None:
-        _running.close()
+        _close(_running)
     _running = None
+
+
+def _close(job: Job) -> None:
     status.is_running = False
+    live_view.hide()
+    job.close()
 
 
 def _show_progress(progress: Progress) -> None:
@@ -197,15 +204,6 @@ def _format_duration(seconds: float) -> str:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _redraw_panels() -> None:
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
 
 
 def _show_popup(text: str) -> None:

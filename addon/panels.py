@@ -7,11 +7,14 @@ from __future__ import annotations
 import bpy
 
 from .bodies import FULL, LIGHT
+from .people import ALL, describe_share, describe_times, get_icon
 from .properties import ReelrigSettings, get_active_result, get_settings, status
 from .rig.correctives import uses_correctives
 from .rig.detail import get_detail
 from .rig.shape import find_character, find_skins
 from .text import draw_text
+
+_PICTURE_SCALE = 4.0  # of a person, in heights of a button
 
 
 class SidebarPanel:
@@ -24,7 +27,11 @@ class REELRIG_PT_capture(SidebarPanel, bpy.types.Panel):
     bl_label = "Capture"
 
     def draw(self, context: bpy.types.Context) -> None:
-        _draw_inputs(self.layout, get_settings(context.scene))
+        settings = get_settings(context.scene)
+        column = self.layout.column()
+        column.enabled = not status.is_running
+        _draw_inputs(column, settings)
+        _draw_people(column, settings)
         if status.is_running:
             _draw_progress(self.layout)
         else:
@@ -43,8 +50,14 @@ class REELRIG_PT_options(SidebarPanel, bpy.types.Panel):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        layout.enabled = not status.is_running
-        layout.prop(get_settings(context.scene), "method")
+        settings = get_settings(context.scene)
+        column = layout.column()
+        column.enabled = not status.is_running
+        column.prop(settings, "method")
+        column.prop(settings, "pose_model")
+        row = layout.row()
+        row.use_property_split = False  # its name is long
+        row.prop(settings, "show_landmarks")
 
 
 class REELRIG_PT_motions(SidebarPanel, bpy.types.Panel):
@@ -102,16 +115,32 @@ class REELRIG_UL_results(bpy.types.UIList):
 
 
 def _draw_inputs(layout: bpy.types.UILayout, settings: ReelrigSettings) -> None:
-    column = layout.column()
-    column.enabled = not status.is_running
-    row = column.row(align=True)
+    row = layout.row(align=True)
     row.prop(settings, "video_path", text="", icon="FILE_MOVIE", placeholder="Video")
     row.operator("reelrig.choose_video", text="", icon="FILEBROWSER")
-    column.prop(settings, "use_range")
+    layout.prop(settings, "use_range")
     if settings.use_range:
-        ends = column.row(align=True)
+        ends = layout.row(align=True)
         ends.prop(settings, "start_s")
         ends.prop(settings, "end_s")
+
+
+def _draw_people(layout: bpy.types.UILayout, settings: ReelrigSettings) -> None:
+    """Whom to capture: by name, or by picture once they were looked for."""
+    row = layout.row(align=True)
+    if not settings.people:
+        row.prop(settings, "person", text="")
+    row.operator("reelrig.find_people", icon="VIEWZOOM")
+    if not settings.people:
+        return
+    for person in settings.people:
+        row = layout.row()
+        row.template_icon(get_icon(person.picture), scale=_PICTURE_SCALE)
+        column = row.column(align=True)
+        column.prop_enum(settings, "person", str(person.number))
+        column.label(text=describe_times(person))
+        column.label(text=describe_share(person))
+    layout.prop_enum(settings, "person", ALL)
 
 
 def _draw_progress(layout: bpy.types.UILayout) -> None:

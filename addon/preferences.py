@@ -50,7 +50,8 @@ class ReelrigPreferences(bpy.types.AddonPreferences):
         items=(
             ("auto", "Automatic", "The graphics card where one can be used, else the processor"),
             ("cpu", "Processor", "Works everywhere"),
-            ("cuda", "Graphics Card", "An NVIDIA card"),
+            ("cuda", "NVIDIA Graphics Card", "A card that CUDA can use"),
+            ("mps", "Apple Graphics", "The graphics part of an Apple processor"),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""What a scene remembers, and what the panel shows of the capture under way."""
+"""What a scene remembers, and what the panel shows of the job under way."""
 # Blender's properties are calls in the place of types.
 # pyright: reportInvalidTypeForm=false
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from . import viewports
 from .bodies import FULL, LIGHT
+from .people import forget_people, person_items
 
 
 class ReelrigResult(bpy.types.PropertyGroup):
@@ -23,6 +25,24 @@ class ReelrigResult(bpy.types.PropertyGroup):
     date: bpy.props.StringProperty(name="Date", description="When the motion was captured")
 
 
+class ReelrigPerson(bpy.types.PropertyGroup):
+    """Somebody who was found in the video."""
+
+    number: bpy.props.IntProperty(name="Person")
+    first_s: bpy.props.FloatProperty(name="First Seen")
+    last_s: bpy.props.FloatProperty(name="Last Seen")
+    share: bpy.props.FloatProperty(name="Share of the Frames", min=0, max=1)
+    picture: bpy.props.StringProperty(name="Picture", subtype="FILE_PATH")
+
+
+def _redraw_viewports(_settings: ReelrigSettings, _context: bpy.types.Context) -> None:
+    viewports.redraw("WINDOW")
+
+
+def _forget_people(settings: ReelrigSettings, _context: bpy.types.Context) -> None:
+    forget_people(settings)
+
+
 class ReelrigSettings(bpy.types.PropertyGroup):
     """Inputs of the next capture, how characters are built, and the motions of this scene."""
 
@@ -30,9 +50,12 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         name="Video",
         description="The video to capture: a movie file, a folder of images, "
         "or a numbered sequence such as frame_%04d.png",
+        update=_forget_people,
     )
     use_range: bpy.props.BoolProperty(
-        name="Only a Part", description="Capture a part of the video instead of all of it"
+        name="Only a Part",
+        description="Capture a part of the video instead of all of it",
+        update=_forget_people,
     )
     start_s: bpy.props.FloatProperty(
         name="Start",
@@ -40,6 +63,7 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         unit="TIME_ABSOLUTE",
         min=0.0,
         step=10,
+        update=_forget_people,
     )
     end_s: bpy.props.FloatProperty(
         name="End",
@@ -48,11 +72,38 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         min=0.0,
         default=10.0,
         step=10,
+        update=_forget_people,
+    )
+    people: bpy.props.CollectionProperty(type=ReelrigPerson)
+    person: bpy.props.EnumProperty(
+        name="Person",
+        description="Who is captured",
+        items=person_items,
     )
     method: bpy.props.EnumProperty(
         name="Method",
         description="How the pose is recovered from the picture",
         items=(("analytic", "Landmarks", "Joint rotations straight from landmarks"),),
+    )
+    pose_model: bpy.props.EnumProperty(
+        name="Quality",
+        description="The network that sees the body. Hands and face have the same one in all three",
+        items=(
+            (
+                "lite",
+                "Fast",
+                "For a first look: limbs are less exact, and lost sooner where bent or hidden",
+            ),
+            ("full", "Balanced", "Limbs a little less exact than with Best, in less time"),
+            ("heavy", "Best", "The most exact limbs. It takes the longest"),
+        ),
+        default="heavy",
+    )
+    show_landmarks: bpy.props.BoolProperty(
+        name="Show Landmarks While Detecting",
+        description="Draw what the networks see into a corner of the 3D viewport",
+        default=True,
+        update=_redraw_viewports,
     )
     timing: bpy.props.EnumProperty(
         name="Keys",
@@ -78,6 +129,11 @@ class ReelrigSettings(bpy.types.PropertyGroup):
     results: bpy.props.CollectionProperty(type=ReelrigResult)
     active_result: bpy.props.IntProperty(name="Motion")
 
+    @property
+    def range_s(self) -> tuple[float, float | None]:
+        """First and last second of the video to capture; None: to the end."""
+        return (self.start_s, self.end_s) if self.use_range else (0.0, None)
+
 
 def get_settings(scene: bpy.types.Scene) -> ReelrigSettings:
     return scene.reelrig  # pyright: ignore[reportAttributeAccessIssue]
@@ -91,7 +147,7 @@ def get_active_result(scene: bpy.types.Scene) -> ReelrigResult | None:
 
 @dataclass
 class JobStatus:
-    """What the panel shows of the capture under way, and how the last one ended.
+    """What the panel shows of the job under way, and how the last one ended.
 
     Not a Blender property: neither undo nor opening a file may bring old progress back.
     """
@@ -100,7 +156,7 @@ class JobStatus:
     stage: str = ""
     progress: float = 0.0  # 0..1 of the stage
     eta: str = ""
-    message: str = ""  # how the last capture ended
+    message: str = ""  # how the last job ended
     is_error: bool = False
     warnings: list[str] = field(default_factory=list)
 

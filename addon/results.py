@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from ..core.errors import OutputError
 from ..core.motion import Motion, read_motion
 from ..core.skeletons import POSE_PARTS
 from .bodies import get_body, get_shipped_body
-from .character import add_character, find_loss
+from .character import add_character, find_loss, nothing_left_on_failure
 from .preferences import ROOT_PACKAGE, get_preferences
-from .properties import get_active_result, get_settings
+from .properties import ReelrigSettings, get_active_result, get_settings
 
 # The list tells how sure the motion is of each part: small hands say nothing of a good body.
 _CONFIDENCE_PARTS = {
@@ -54,34 +54,42 @@ def get_active_path(scene: bpy.types.Scene) -> Path:
     return Path(bpy.path.abspath(result.path))
 
 
-def build_character(
-    context: bpy.types.Context, motion: Motion, warn: Callable[[str], None]
+def build_characters(
+    context: bpy.types.Context, motions: Sequence[Motion], warn: Callable[[str], None]
 ) -> None:
-    """Add a new character that plays the motion, as the scene's settings say, and select it."""
+    """Add new characters that play the motions, as the scene's settings say, and select them.
+
+    If one fails, the scene is untouched.
+    """
     settings = get_settings(context.scene)
     own = get_preferences(context).body
     body = get_body(own) if own else get_shipped_body(settings.detail)
-    armature = add_character(
-        context.scene,
-        motion,
-        body,
-        start_frame=float(settings.start_frame),
-        resample=settings.timing == "SCENE",
-    )
+    with nothing_left_on_failure():
+        armatures = [
+            add_character(
+                context.scene,
+                motion,
+                body,
+                start_frame=float(settings.start_frame),
+                resample=settings.timing == "SCENE",
+            )
+            for motion in motions
+        ]
     for selected in context.selected_objects:
         selected.select_set(False)
-    armature.select_set(True)
-    context.view_layer.objects.active = armature
-    loss = find_loss(motion, body)
-    if loss:
-        warn(loss)
-    _warn_of_hidden_end(context.scene, armature, warn)
+    for armature in armatures:
+        armature.select_set(True)
+    context.view_layer.objects.active = armatures[0]
+    for loss in dict.fromkeys(find_loss(motion, body) for motion in motions):
+        if loss:
+            warn(loss)
+    _warn_of_hidden_end(context.scene, armatures, warn)
 
 
 def _warn_of_hidden_end(
-    scene: bpy.types.Scene, armature: bpy.types.Object, warn: Callable[[str], None]
+    scene: bpy.types.Scene, armatures: list[bpy.types.Object], warn: Callable[[str], None]
 ) -> None:
-    last_frame = armature.animation_data.action.frame_range[1]  # pyright: ignore
+    last_frame = max(armature.animation_data.action.frame_range[1] for armature in armatures)  # pyright: ignore
     if last_frame > scene.frame_end:
         warn(
             f"The motion ends on frame {last_frame:.0f}, the scene on {scene.frame_end}. "
@@ -89,14 +97,26 @@ def _warn_of_hidden_end(
         )
 
 
-def add_motion(context: bpy.types.Context, path: Path, warn: Callable[[str], None]) -> Motion:
-    """Build a motion file's character and list the file. If that fails, the scene is untouched."""
-    motion = read_motion(path, warn)
-    build_character(context, motion, warn)
+def add_motions(
+    context: bpy.types.Context, paths: Sequence[Path], warn: Callable[[str], None]
+) -> list[Motion]:
+    """Build the motion files' characters and list the files, the first as the active one.
+
+    If one fails, the scene is untouched.
+    """
+    motions = [read_motion(path, warn) for path in paths]
+    build_characters(context, motions, warn)
     settings = get_settings(context.scene)
+    places = [_list_motion(settings, *pair) for pair in zip(paths, motions, strict=True)]
+    settings.active_result = places[0]
+    return motions
+
+
+def _list_motion(settings: ReelrigSettings, path: Path, motion: Motion) -> int:
+    """List a motion file, or tell its entry anew; the entry's place."""
     listed = [i for i, result in enumerate(settings.results) if Path(result.path) == path]
-    settings.active_result = listed[0] if listed else len(settings.results)
-    result = settings.results[listed[0]] if listed else settings.results.add()
+    place = listed[0] if listed else len(settings.results)
+    result = settings.results[place] if listed else settings.results.add()
     result.name = path.stem
     result.path = str(path)
     result.num_frames = motion.num_frames
@@ -104,4 +124,4 @@ def add_motion(context: bpy.types.Context, path: Path, warn: Callable[[str], Non
     for part, joints in _CONFIDENCE_PARTS.items():
         setattr(result, f"{part}_confidence", float(motion.confidence[:, joints].mean()))
     result.date = datetime.fromtimestamp(path.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
-    return motion
+    return place

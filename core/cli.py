@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
-from .config import Camera, CaptureConfig, CaptureJob, Device, Method
-from .errors import ReelrigError
-from .protocol import Done, Failed, Message, Progress, Warn, message_to_line
+from .config import Camera, CaptureConfig, CaptureJob, Device, Method, PoseModel
+from .errors import OutputError, ReelrigError
+from .protocol import (
+    Done,
+    Failed,
+    FoundPerson,
+    Message,
+    People,
+    Progress,
+    Seen,
+    Warn,
+    message_to_line,
+)
 
 _Send = Callable[[Message], None]
 _EMPTY_LINE = "\r\033[K"  # a terminal's last line emptied
+_PEOPLE_TITLE = f"person  {'from':>9}  {'to':>9}  frames  picture\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_capture(commands)
+    _add_people(commands)
     _add_build(commands)
     doctor = commands.add_parser("doctor", help="say what runs where, with a self-test")
     doctor.set_defaults(run=_run_doctor)
@@ -56,17 +69,21 @@ def _parser() -> argparse.ArgumentParser:
 def _add_capture(commands: argparse._SubParsersAction) -> None:
     defaults = CaptureConfig()
     capture = commands.add_parser("capture", help="solve a video into a motion file")
-    capture.add_argument("video", type=Path, help="video, folder of images, or frame_%%04d.png")
     capture.add_argument("-o", "--output", type=Path, required=True, help="motion file (.npz)")
+    _add_detection(capture)
     capture.add_argument(
-        "--start", type=float, default=defaults.start_s, metavar="S", help="first second"
+        "--person",
+        default=str(defaults.person),
+        metavar="N|all",
+        help="as `reelrig people` numbers them; all: MOTION_person1.npz ... beside MOTION.npz",
     )
     capture.add_argument(
-        "--end", type=float, default=defaults.end_s, metavar="S", help="last second"
+        "--pose-model",
+        default=defaults.pose_model,
+        choices=get_args(PoseModel),
+        help="the body's network, quickest to best",
     )
-    capture.add_argument("--person", default="0", metavar="N|all", help="0 is the first")
     capture.add_argument("--method", default=defaults.method, choices=get_args(Method))
-    capture.add_argument("--device", default=defaults.device, choices=get_args(Device))
     capture.add_argument("--camera", default=defaults.camera, choices=get_args(Camera))
     capture.add_argument("--focal-px", type=float, metavar="F", help="focal length in pixels")
     capture.add_argument(
@@ -74,8 +91,30 @@ def _add_capture(commands: argparse._SubParsersAction) -> None:
     )
     capture.add_argument("--body", metavar="SMPLX.npz", help="your own SMPL-X body")
     capture.add_argument("--overlay", type=Path, metavar="MP4", help="draw the result on the video")
-    capture.add_argument("--progress", default="text", choices=("text", "json"))
     capture.set_defaults(run=_run_capture)
+
+
+def _add_people(commands: argparse._SubParsersAction) -> None:
+    people = commands.add_parser("people", help="say who is in a video, with a picture of each")
+    people.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FOLDER", help="for the pictures"
+    )
+    _add_detection(people)
+    people.set_defaults(run=_run_people)
+
+
+def _add_detection(command: argparse.ArgumentParser) -> None:
+    """What is looked at, and by what."""
+    defaults = CaptureConfig()
+    command.add_argument("video", type=Path, help="video, folder of images, or frame_%%04d.png")
+    command.add_argument(
+        "--start", type=float, default=defaults.start_s, metavar="S", help="first second"
+    )
+    command.add_argument(
+        "--end", type=float, default=defaults.end_s, metavar="S", help="last second"
+    )
+    command.add_argument("--device", default=defaults.device, choices=get_args(Device))
+    command.add_argument("--progress", default="text", choices=("text", "json"))
 
 
 def _add_build(commands: argparse._SubParsersAction) -> None:
@@ -95,6 +134,7 @@ def _run_capture(args: argparse.Namespace) -> int:
         end_s=args.end,
         method=args.method,
         device=args.device,
+        pose_model=args.pose_model,
         person=_person(args.person),
         camera=args.camera,
         focal_px=args.focal_px,
@@ -102,14 +142,45 @@ def _run_capture(args: argparse.Namespace) -> int:
         body=args.body,
     )
     job = CaptureJob(video=args.video, output=args.output, overlay=args.overlay, config=config)
-    send = _send_json if args.progress == "json" else _send_text
+    send = _SENDERS[args.progress]
     with _cancelled_by_signals(send) as send_or_stop:
         # Imported late: torch and the networks take seconds, and wrong arguments should not wait.
         from .pipeline import capture
 
-        output = capture(job, send_or_stop)
-    send(Done([str(output)]))
+        outputs = capture(job, send_or_stop)
+    send(Done([str(path) for path in outputs]))
     return 0
+
+
+def _run_people(args: argparse.Namespace) -> int:
+    config = CaptureConfig(start_s=args.start, end_s=args.end, device=args.device)
+    job = CaptureJob(task="people", video=args.video, output=args.output, config=config)
+    send = _SENDERS[args.progress]
+    with _folder(args.output), _cancelled_by_signals(send) as send_or_stop:
+        from .pipeline import list_people
+
+        outputs = list_people(job, send_or_stop)
+    if args.progress == "json":  # the table of the text names them already
+        send(Done([str(path) for path in outputs]))
+    return 0
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """``path`` as a folder. One that had to be made is removed when the work in it fails."""
+    is_new = not path.exists()
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {path} cannot be made: {error.strerror}. Choose another."
+        ) from error
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 @contextmanager
@@ -139,16 +210,18 @@ def _cancelled_by_signals(send: _Send) -> Iterator[_Send]:
             signal.signal(number, handler)
 
 
-def _person(text: str) -> int:
-    """The chosen person; ``all`` is the one person that the detector finds."""
+def _person(text: str) -> int | None:
+    """The chosen person; None for all."""
     if text == "all":
-        return 0
+        return None
     if not text.isdecimal():
         raise ReelrigError(f"--person takes a number from 0 or `all`, got {text!r}.")
     return int(text)
 
 
 def _send_json(message: Message) -> None:
+    if isinstance(message, Seen):  # pictures for a window, here they would hide the progress
+        return
     sys.stdout.write(message_to_line(message))
     sys.stdout.flush()
 
@@ -165,11 +238,24 @@ def _send_text(message: Message) -> None:
                 sys.stderr.write(f"{_EMPTY_LINE}{stage}: {share}{eta}")
         case Warn(text):
             _say(f"Note: {text}")
+        case People(people):
+            sys.stdout.write(_PEOPLE_TITLE + "".join(map(_describe_person, people)))
         case Done(outputs):
             sys.stdout.write("".join(f"{output}\n" for output in outputs))
         case Failed(text):
             _say(text)
     sys.stderr.flush()
+
+
+_SENDERS: dict[str, _Send] = {"json": _send_json, "text": _send_text}
+
+
+def _describe_person(found: FoundPerson) -> str:
+    picture = found["thumbnail"] or "none"
+    return (
+        f"{found['person']:>6}  {found['first_s']:7.2f} s  {found['last_s']:7.2f} s  "
+        f"{found['share']:>6.0%}  {picture}\n"
+    )
 
 
 def _say(text: str) -> None:

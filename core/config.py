@@ -10,9 +10,11 @@ from typing import Any, Literal, get_args
 
 from .errors import ReelrigError
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 Method = Literal["analytic"]
 Camera = Literal["static", "moving"]
+PoseModel = Literal["lite", "full", "heavy"]
+Task = Literal["capture", "people"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class CaptureConfig:
     end_s: float | None = None  # last moment; None: to the end
     method: Method = "analytic"
     device: Device = "auto"
-    person: int = 0  # the largest person is 0
+    pose_model: PoseModel = "heavy"  # the network of the body's landmarks, quickest to best
+    person: int | None = 0  # the main one is 0; None: everybody
     camera: Camera = "static"
     focal_px: float | None = None  # None: sqrt(width^2 + height^2)
     smooth_s: float = 0.06  # standard deviation of the zero-lag smoothing; 0 switches it off
@@ -44,12 +47,17 @@ class CaptureConfig:
             raise ReelrigError(
                 f"The device must be one of {', '.join(get_args(Device))}, got {self.device!r}."
             )
+        if self.pose_model not in get_args(PoseModel):
+            raise ReelrigError(
+                f"The pose model must be one of {', '.join(get_args(PoseModel))}, "
+                f"got {self.pose_model!r}."
+            )
         if self.camera != "static":
             raise ReelrigError(
                 f"The camera must be static, got {self.camera!r}: this version cannot follow a "
                 "moving camera. Choose a shot from a camera at rest."
             )
-        if self.person < 0:
+        if self.person is not None and self.person < 0:
             raise ReelrigError(f"The person must be 0 (the first) or higher, got {self.person}.")
         if self.focal_px is not None and not 0 < self.focal_px < math.inf:
             raise ReelrigError(f"The focal length must be above 0 pixels, got {self.focal_px:g}.")
@@ -68,12 +76,18 @@ class CaptureConfig:
         return cls(**values)
 
 
+def person_path(output: Path, person: int) -> Path:
+    """Where a person's file goes when everybody is captured: ``output`` is the first one's."""
+    return output.with_stem(f"{output.stem}_person{person}") if person else output
+
+
 @dataclass(frozen=True, kw_only=True)
 class CaptureJob:
-    """One capture: where from, where to, how."""
+    """One task of the core: where from, where to, how."""
 
+    task: Task = "capture"
     video: Path
-    output: Path
+    output: Path  # the motion file of a capture; the folder of the people's pictures
     overlay: Path | None = None
     config: CaptureConfig = CaptureConfig()
 
@@ -81,6 +95,7 @@ class CaptureJob:
         return (
             json.dumps(
                 {
+                    "task": self.task,
                     "video": str(self.video),
                     "output": str(self.output),
                     "overlay": None if self.overlay is None else str(self.overlay),
@@ -95,6 +110,7 @@ class CaptureJob:
         values = json.loads(line)
         overlay = values["overlay"]
         return cls(
+            task=values["task"],
             video=Path(values["video"]),
             output=Path(values["output"]),
             overlay=None if overlay is None else Path(overlay),

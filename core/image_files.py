@@ -66,3 +66,9 @@ def read_image(file: Path) -> np.ndarray:
     if image is None:
         raise VideoError(f"{file} is not an image that can be read. Replace it or take it away.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def write_image(file: Path, image: np.ndarray) -> None:
+    """Write [H, W, 3] uint8 RGB as a PNG."""
+    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    data.tofile(file)  # as above, for names with an umlaut

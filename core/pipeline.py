@@ -13,10 +13,14 @@ from .body.measures import MEASURE_NAMES, measure_body, solve_betas
 from .body.model import BodyModel, load_body
 from .body.skinning import joints_from_pose
 from .camera_motion import CameraMotion
-from .config import CaptureConfig, CaptureJob
+from .config import CaptureConfig, CaptureJob, person_path
 from .detect.detector import Detector
-from .detect.holistic import HolisticDetector
-from .errors import OutputError, ReelrigError, VideoError
+from .detect.engine import open_engine
+from .detect.find import key_step
+from .detect.jumps import changeover_times_s
+from .detect.tracks import Track
+from .errors import OutputError, VideoError
+from .image_files import write_image
 from .landmarks import Landmarks
 from .lift.analytic import AnalyticLifter
 from .lift.hands import resting_pose
@@ -24,7 +28,7 @@ from .lift.lifter import Lifter
 from .lift.rest import reference_body
 from .motion import Motion, check_writable, write_motion
 from .overlay import write_overlay
-from .protocol import Message, Progress, Warn
+from .protocol import FoundPerson, Message, People, Progress, Seen, Warn
 from .rotation import matrix_to_rotvec
 from .skeletons import JOINT_INDEX
 from .smoothing import fill_gaps, smooth
@@ -35,28 +39,29 @@ from .world.level import contact_scores, level_world_from_camera, pose_soles
 Send = Callable[[Message], None]
 
 _SECONDS_BETWEEN_REPORTS = 0.2
+_SECONDS_BETWEEN_PREVIEWS = 0.07  # a person
 _MIN_FRAMES = 5  # with a person in them; fewer are no motion, and may be a slip of the detector
+_ADVICE = "Choose a video, or a range of it, in which a whole person is visible."
 _LIFTERS: dict[str, Callable[[], Lifter]] = {"analytic": AnalyticLifter}
 
 
-def capture(job: CaptureJob, send: Send) -> Path:
-    """Write the motion file (and overlay) of one video; its path comes back.
+def capture(job: CaptureJob, send: Send) -> list[Path]:
+    """Write the motion files (and overlays) of the wanted people of a video; their paths.
 
-    ``send`` is told of progress and warnings. What can fail early fails before the long work.
+    ``send`` is told of progress, warnings and landmarks. What can fail early fails before the long
+    work.
     """
     config = job.config
     body_path = None if config.body is None else Path(config.body)
     _check_output(job.output, ".npz", body_path)
     if job.overlay is not None:
         _check_output(job.overlay, ".mp4", job.video)
-    _check_device(config.device, send)
     body = load_body(body_path)
     video = open_video(job.video)
-    landmarks = detect_person(video, config, HolisticDetector(), send)
-    num_frames = len(landmarks.time_s)
-    send(Progress("Solving", 0, num_frames))
-    motion = solve_motion(landmarks, config, body, job.video.name)
-    send(Progress("Solving", num_frames, num_frames))
+    detector = _open_detector(config, send)
+    tracks = find_people(video, config, detector, send)
+    wanted = list(range(len(tracks))) if config.person is None else [config.person]
+    people = detect(video, config, detector, tracks, wanted, send)
     if not body.has_expression_from_arkit:
         send(
             Warn(
@@ -64,13 +69,42 @@ def capture(job: CaptureJob, send: Send) -> Path:
                 "lmk_bary_coords): of the face only jaw and eyes will move."
             )
         )
-    send(Progress("Writing", 0, 1))
-    write_motion(motion, job.output)
-    send(Progress("Writing", 1, 1))
+    motions = _solve_all(people, config, body, job.video.name, send)
+    outputs = [_path_of(job.output, person, config) for person in motions]
+    _write_all(motions, outputs, send)
     if job.overlay is not None:
-        reporter = _Reporter("Overlay", motion.num_frames, send)
-        write_overlay(video, motion, job.overlay, reporter)
-    return job.output
+        for person, motion in motions.items():
+            reporter = _Reporter("Overlay", motion.num_frames, send)
+            write_overlay(video, motion, _path_of(job.overlay, person, config), reporter)
+    return outputs
+
+
+def list_people(job: CaptureJob, send: Send) -> list[Path]:
+    """Write a picture of each person of the video into the folder ``job.output``; their paths.
+
+    Who they are is told by a People message.
+    """
+    check_writable(job.output / "person0.png")
+    video = open_video(job.video)
+    config = job.config
+    tracks = find_people(video, config, _open_detector(config, send), send)
+    num_frames = video.num_frames_between(config.start_s, config.end_s)
+    outputs, people = [], []
+    for person, track in enumerate(tracks):
+        path = job.output / f"person{person}.png"
+        write_image(path, track.thumbnail)
+        outputs.append(path)
+        people.append(
+            FoundPerson(
+                person=person,
+                first_s=float(track.time_s[0]),
+                last_s=float(track.time_s[-1]),
+                share=min(1.0, len(track.time_s) * key_step(video.fps) / num_frames),
+                thumbnail=str(path),
+            )
+        )
+    send(People(people))
+    return outputs
 
 
 def _check_output(output: Path, suffix: str, source: Path | None) -> None:
@@ -82,51 +116,124 @@ def _check_output(output: Path, suffix: str, source: Path | None) -> None:
         )
 
 
-def _check_device(device: str, send: Send) -> None:
-    if device != "cuda":
-        return
-    if not torch.cuda.is_available():
-        raise ReelrigError(
-            "The device cuda was asked for, but PyTorch finds no CUDA GPU here. "
-            "Choose auto or cpu, or install the GPU's driver."
-        )
-    send(Warn("MediaPipe's networks run on the processor: the graphics card stays idle for now."))
+def _path_of(output: Path, person: int, config: CaptureConfig) -> Path:
+    return person_path(output, person) if config.person is None else output
 
 
-def detect_person(video: Video, config: CaptureConfig, detector: Detector, send: Send) -> Landmarks:
-    """The landmarks of the chosen person over the chosen range of the video."""
+def _open_detector(config: CaptureConfig, send: Send) -> Detector:
+    def warn(text: str) -> None:
+        send(Warn(text))
+
+    return Detector(engine=open_engine(config.device, warn), model=config.pose_model, warn=warn)
+
+
+def find_people(video: Video, config: CaptureConfig, detector: Detector, send: Send) -> list[Track]:
+    """Who is in the chosen range of the video, among them the person who is wanted."""
     name = video.path.name
-    frames = video.frames(config.start_s, config.end_s)
+    video.check_range(config.start_s, config.end_s)
     total = video.num_frames_between(config.start_s, config.end_s)
     if total < _MIN_FRAMES:
         raise VideoError(
             f"A capture needs at least {_MIN_FRAMES} frames, {name} has {total} in the chosen "
             "range. Choose a longer range or another video."
         )
-    people = detector.detect(frames, _Reporter("Detecting", total, send))
-    advice = "Choose a video, or a range of it, in which a whole person is visible."
-    if not people:
-        raise VideoError(f"No person was found in {name}. {advice}")
-    if config.person >= len(people):
+    reporter = _Reporter("Finding people", total, send)
+    tracks = detector.find(video, config.start_s, config.end_s, reporter)
+    if not tracks:
+        hands = detector.sees_hands(video, config.start_s, config.end_s)
+        raise VideoError(f"No person was found in {name}{', only hands' * hands}. {_ADVICE}")
+    if config.person is not None and config.person >= len(tracks):
         raise VideoError(
-            f"Person {config.person} was asked for, {name} shows {len(people)} "
+            f"Person {config.person} was asked for, {name} shows {len(tracks)} "
             "(the first is 0). Choose one of them."
         )
-    person = people[config.person]
-    if person.is_seen.sum() < _MIN_FRAMES:
+    return tracks
+
+
+def detect(
+    video: Video,
+    config: CaptureConfig,
+    detector: Detector,
+    tracks: list[Track],
+    wanted: list[int],
+    send: Send,
+) -> dict[int, Landmarks]:
+    """The landmarks of the wanted people, those who are hardly seen left out."""
+    total = video.num_frames_between(config.start_s, config.end_s)
+    found = detector.follow(
+        video,
+        config.start_s,
+        config.end_s,
+        tracks,
+        wanted,
+        _Reporter("Detecting", total, send),
+        _Preview(video.image_size, send),
+    )
+    people = {
+        person: landmarks
+        for person, landmarks in zip(wanted, found, strict=True)
+        if landmarks.is_seen.sum() >= _MIN_FRAMES
+    }
+    if not people:
+        most = max(int(landmarks.is_seen.sum()) for landmarks in found)
         raise VideoError(
-            f"A person was found in only {person.is_seen.sum()} of the {total} frames of {name}, "
-            f"at least {_MIN_FRAMES} are needed. {advice}"
+            f"A person was found in only {most} of the {total} frames of {video.path.name}, "
+            f"at least {_MIN_FRAMES} are needed. {_ADVICE}"
         )
-    if person.jump_times_s:
-        moments = ", ".join(f"{time_s:.2f} s" for time_s in person.jump_times_s)
-        send(
-            Warn(
-                f"At {moments} the detector changed over to somebody else, it seems. "
-                "For a clean motion capture the parts in between."
+    for person, landmarks in people.items():
+        if moments := changeover_times_s(landmarks):
+            who = f"person {person}" if len(wanted) > 1 else "the person"
+            send(
+                Warn(
+                    f"At {', '.join(f'{moment:.2f} s' for moment in moments)} {who} is suddenly "
+                    "elsewhere: a cut, or somebody else. For a clean motion capture the parts in "
+                    "between."
+                )
             )
-        )
-    return person
+    return people
+
+
+def _solve_all(
+    people: dict[int, Landmarks], config: CaptureConfig, body: BodyModel, source: str, send: Send
+) -> dict[int, Motion]:
+    """The people's motions, by their numbers, in the world of the first of them."""
+    total = sum(len(landmarks.time_s) for landmarks in people.values())
+    motions: dict[int, Motion] = {}
+    done = 0
+    origin: np.ndarray | None = None
+    send(Progress("Solving", 0, total))
+    for person in list(people):
+        landmarks = people.pop(person)  # gone as soon as it is solved
+        motion = solve_motion(landmarks, config, body, source, person, origin)
+        if origin is None and motion.camera_from_world is not None:
+            origin = motion.camera_from_world[0, :3, 3]
+        motions[person] = motion
+        done += len(landmarks.time_s)
+        send(Progress("Solving", done, total))
+    return motions
+
+
+def _write_all(motions: dict[int, Motion], outputs: list[Path], send: Send) -> None:
+    send(Progress("Writing", 0, len(outputs)))
+    for done, (motion, output) in enumerate(zip(motions.values(), outputs, strict=True), start=1):
+        write_motion(motion, output)
+        send(Progress("Writing", done, len(outputs)))
+
+
+class _Preview:
+    """Tells ``send`` some of the landmarks as they are made, a few times a second."""
+
+    def __init__(self, image_size: tuple[int, int], send: Send) -> None:
+        self.image_size, self.send = image_size, send
+        self.last_s: dict[int, float] = {}
+
+    def __call__(
+        self, person: int, time_s: float, points_px: np.ndarray, confidence: np.ndarray
+    ) -> None:
+        now_s = time.monotonic()
+        if now_s - self.last_s.get(person, 0.0) >= _SECONDS_BETWEEN_PREVIEWS:
+            self.last_s[person] = now_s
+            self.send(Seen.select(person, time_s, self.image_size, points_px, confidence))
 
 
 class _Reporter:
@@ -157,24 +264,40 @@ class _Reporter:
 
 
 def solve_motion(
-    landmarks: Landmarks, config: CaptureConfig, body: BodyModel, source: str
+    landmarks: Landmarks,
+    config: CaptureConfig,
+    body: BodyModel,
+    source: str,
+    person: int = 0,
+    origin: np.ndarray | None = None,
 ) -> Motion:
-    """The Motion of one person's landmarks: everything after the networks."""
+    """The Motion of one person's landmarks: everything after the networks.
+
+    ``origin`` [3] m, camera axes: the point whose floor is the world's origin, so that people stand
+    beside each other as they did; None: where this one starts.
+    """
     rows, rate = even_rows(landmarks)
     focal_px = config.focal_px or float(np.hypot(*rows.image_size))
     raw = _LIFTERS[config.method]().lift(rows, rate, focal_px)
     steady = smooth(fill_gaps(raw, resting_pose()), config.smooth_s)
-    return _motion_in_world(steady, rows, config, body, source)
+    return _motion_in_world(steady, rows, config, body, source, person, origin)
 
 
 def _motion_in_world(
-    steady: CameraMotion, rows: Landmarks, config: CaptureConfig, body: BodyModel, source: str
+    steady: CameraMotion,
+    rows: Landmarks,
+    config: CaptureConfig,
+    body: BodyModel,
+    source: str,
+    person: int,
+    origin: np.ndarray | None,
 ) -> Motion:
     betas = solve_betas(body, steady.measure_names, steady.measures)
     rest_pelvis = torch.from_numpy(np.float32(body.rest_joints(betas)[0]))
     joints, turns = joints_from_pose(body, betas, steady.rotations, steady.pelvis - rest_pelvis)
     soles = pose_soles(body, betas, joints, turns)
-    world_from_camera = level_world_from_camera(soles, steady.confidence, steady.pelvis[0])
+    start = steady.pelvis[0] if origin is None else torch.from_numpy(np.float32(origin))
+    world_from_camera = level_world_from_camera(soles, steady.confidence, start)
     turn, shift = world_from_camera[:3, :3], world_from_camera[:3, 3]
     rotations = steady.rotations.clone()
     rotations[:, 0] = turn @ rotations[:, 0]
@@ -201,7 +324,7 @@ def _motion_in_world(
         image_size=np.array(rows.image_size),
         landmarks_px=rows.points_px,
         landmarks_confidence=rows.confidence,
-        person=config.person,
+        person=person,
         source=source,
         settings_json=config.to_json(),
     )

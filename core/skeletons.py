@@ -1,5 +1,7 @@
 """Joint and landmark names, their order and their tree."""
 
+from itertools import pairwise
+
 # SMPL-X's 55 joints in its own order (Pavlakos et al. 2019; smplx/joint_names.py lists the same).
 JOINT_NAMES: tuple[str, ...] = (
     "pelvis",
@@ -125,3 +127,49 @@ ARKIT_NAMES: tuple[str, ...] = (
 # are not among them: on the skin they move the lids alone, which belong beside the turned eyes.
 ARKIT_BY_JOINTS = ("jawOpen", "jawLeft", "jawRight")
 ARKIT_INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}
+
+# What a preview draws of a person: chains of landmarks, those of hands and face by their number in
+# their part. The face is thinned out from face_mesh_connections.py (Apache-2.0 mediapipe package).
+_BODY_CHAINS = (
+    ("left_ear", "left_eye", "nose", "right_eye", "right_ear"),
+    ("mouth_left", "mouth_right"),
+    ("left_wrist", "left_elbow", "left_shoulder", "right_shoulder", "right_elbow", "right_wrist"),
+    ("left_shoulder", "left_hip", "right_hip", "right_shoulder"),
+    *(
+        tuple(f"{side}_{name}" for name in ("hip", "knee", "ankle", "heel", "foot_index", "ankle"))
+        for side in ("left", "right")
+    ),
+)
+_HAND_CHAINS = (
+    *((0, *range(start, start + 4)) for start in HAND_FINGER_START.values()),
+    (5, 9, 13, 17),
+)
+_FACE_CHAINS = (
+    (10, 297, 284, 389, 454, 361, 397, 379, 400, 152, 176, 150, 172, 132, 234, 162, 54, 67, 10),
+    *((300, 334, 336), (70, 105, 107)),  # brows
+    *((362, 385, 387, 263, 373, 380, 362), (33, 160, 158, 133, 153, 144, 33)),  # eyes
+    *((168, 4), (98, 4, 327)),  # nose
+    *((61, 39, 0, 269, 291, 405, 17, 181, 61), (78, 13, 308, 14, 78)),  # lips
+)
+_PREVIEW_CHAINS: tuple[tuple[int, ...], ...] = (
+    *(tuple(BODY_LANDMARK_INDEX[name] for name in chain) for chain in _BODY_CHAINS),
+    *(
+        tuple(LANDMARK_PARTS[part].start + i for i in chain)
+        for part, chains in (
+            ("left_hand", _HAND_CHAINS),
+            ("right_hand", _HAND_CHAINS),
+            ("face", _FACE_CHAINS),
+        )
+        for chain in chains
+    ),
+)
+# The landmarks of a preview, of all K: body and hands whole, of the face what is drawn.
+PREVIEW_LANDMARKS: tuple[int, ...] = tuple(
+    sorted({*range(LANDMARK_PARTS["face"].start), *(i for chain in _PREVIEW_CHAINS for i in chain)})
+)
+# Pairs of them that a line joins, as places in PREVIEW_LANDMARKS.
+PREVIEW_EDGES: tuple[tuple[int, int], ...] = tuple(
+    (PREVIEW_LANDMARKS.index(start), PREVIEW_LANDMARKS.index(end))
+    for chain in _PREVIEW_CHAINS
+    for start, end in pairwise(chain)
+)

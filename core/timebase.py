@@ -6,6 +6,7 @@ import numpy as np
 
 from .errors import VideoError
 from .landmarks import Landmarks
+from .skeletons import LANDMARK_PARTS
 
 # Frame times are rounded by containers (milliseconds in Matroska, 1/600 s in QuickTime); steps
 # that agree to this share of a step, or to a millisecond, are one rate.
@@ -56,15 +57,15 @@ def _resample(landmarks: Landmarks, moments: np.ndarray) -> Landmarks:
     total = weight.sum(0)
     weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
 
-    def blend(values: np.ndarray) -> np.ndarray:
-        shares = weight if values.ndim == 2 else weight[..., None]
+    def blend(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
         return (shares[0] * values[before] + shares[1] * values[after]).astype(np.float32)
 
     return Landmarks(
         frame_index=landmarks.frame_index[nearest],
         time_s=moments,
         image_size=landmarks.image_size,
-        points_px=blend(landmarks.points_px),
-        hints=blend(landmarks.hints),
-        confidence=blend(landmarks.confidence),
+        points_px=blend(landmarks.points_px, weight[..., None]),
+        hints=blend(landmarks.hints, weight[..., None]),
+        confidence=blend(landmarks.confidence, weight),
+        face_scores=blend(landmarks.face_scores, weight[..., [LANDMARK_PARTS["face"].start]]),
     )

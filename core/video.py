@@ -71,31 +71,38 @@ class Video(ABC):
 
     def num_frames_between(self, start_s: float = 0.0, end_s: float | None = None) -> int:
         """How many frames ``frames`` yields for the range."""
-        first, stop = self._find_range(start_s, end_s)
-        return max(0, stop - first)
+        return len(self.frame_range(start_s, end_s))
 
-    def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
+    def frames(
+        self, start_s: float = 0.0, end_s: float | None = None, every: int = 1
+    ) -> Iterator[Frame]:
         """The frames shown from ``start_s`` to ``end_s`` (both included; None: to the end).
 
-        They are decoded in a thread, a few ahead of the consumer. Close the iterator (or let it
-        go) to stop early.
+        With ``every`` > 1 only each so-many-th of them, without converting the others. They are
+        decoded in a thread, a few ahead of the consumer. Close the iterator (or let it go) to stop
+        early.
         """
+        self.check_range(start_s, end_s)
+        indices = self.frame_range(start_s, end_s)
+        return _read_ahead(self._decode(indices[::every]))
+
+    def check_range(self, start_s: float = 0.0, end_s: float | None = None) -> None:
+        """Raise VideoError unless the range holds frames, none of them lost."""
         self._check_whole(end_s)
-        first, stop = self._find_range(start_s, end_s)
-        if first >= stop:
+        if not self.frame_range(start_s, end_s):
             until = "its end" if end_s is None else f"{end_s:g} s"
             raise VideoError(
                 f"{self.path} has no frame from {start_s:g} s to {until}: it lasts "
                 f"{self.duration_s:.2f} s. Choose a range within it."
             )
-        return _read_ahead(self._decode(first, stop))
 
-    def _find_range(self, start_s: float, end_s: float | None) -> tuple[int, int]:
+    def frame_range(self, start_s: float = 0.0, end_s: float | None = None) -> range:
+        """The indices of the frames shown from ``start_s`` to ``end_s`` (both included)."""
         end_s = math.inf if end_s is None else end_s
         first, stop = np.searchsorted(
             self.times_s, [start_s - _TIME_SLACK_S, end_s + _TIME_SLACK_S]
         )
-        return int(first), int(stop)
+        return range(int(first), max(int(first), int(stop)))
 
     @property
     def is_cut(self) -> bool:
@@ -110,8 +117,8 @@ class Video(ABC):
             )
 
     @abstractmethod
-    def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
-        """The frames with index first..stop-1, run in the reading thread."""
+    def _decode(self, indices: range) -> Generator[Frame, None, None]:
+        """The frames with these indices, run in the reading thread."""
 
 
 def open_video(path: Path | str, sequence_fps: float = DEFAULT_SEQUENCE_FPS) -> Video:
@@ -148,17 +155,17 @@ class _VideoFile(Video):
     pixel_aspect: float  # width of a stored pixel in heights
     pts: np.ndarray | None  # [N] presentation stamps of the frames; None: the file has none
 
-    def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
-        last = first - 1
+    def _decode(self, indices: range) -> Generator[Frame, None, None]:
+        last = indices.start - 1
         try:
-            for index, picture in self._numbered_pictures(first):
-                if index >= stop:
+            for index, picture in self._numbered_pictures(indices.start):
+                if index >= indices.stop:
                     return
-                if index > last:
-                    last = index
+                if index > last and index in indices:
                     image = _upright_image(picture, self.pixel_aspect)
                     self._check_size(image)
                     yield Frame(index, float(self.times_s[index]), image)
+                last = max(last, index)
         except FFmpegError as error:
             raise VideoError(
                 f"{self.path} is damaged: {last + 1} of {self.num_announced} frames could be "
@@ -372,8 +379,8 @@ def _announced_duration(container: InputContainer, stream: VideoStream) -> float
 class _ImageSequence(Video):
     files: tuple[Path, ...]
 
-    def _decode(self, first: int, stop: int) -> Generator[Frame, None, None]:
-        for index in range(first, stop):
+    def _decode(self, indices: range) -> Generator[Frame, None, None]:
+        for index in indices:
             image = read_image(self.files[index])
             height, width = image.shape[:2]
             if (width, height) != self.image_size:

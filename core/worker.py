@@ -27,9 +27,9 @@ def main() -> int:
         job = CaptureJob.from_line(sys.stdin.readline())
         _end_with_parent()
         # Imported late, so that a missing library is told as a message.
-        from .pipeline import capture
+        from .pipeline import capture, list_people
 
-        output = capture(job, send)
+        outputs = {"capture": capture, "people": list_people}[job.task](job, send)
     except ReelrigError as error:
         send(Failed(str(error)))
         return 2
@@ -37,7 +37,7 @@ def main() -> int:
         # The one place that catches everything: the parent has no console to look at.
         send(Failed(f"{type(error).__name__}: {error}", traceback.format_exc()))
         return 1
-    send(Done([str(output)]))
+    send(Done([str(path) for path in outputs]))
     return 0
 
 

@@ -1,23 +1,30 @@
 """Build the extension's zip with Blender's own tool, from a clean copy of what ships.
 
-.venv/bin/python tools/build.py             dist/reelrig-VERSION.zip: light, no wheels; the
-                                            worker runs in an interpreter named in preferences
-.venv/bin/python tools/build.py --wheels    dist/reelrig-VERSION-linux_x64.zip: all inside, for
-                                            Blender 4.5 (Python 3.11) on Linux x64
+    .venv/bin/python tools/build.py
+
+makes dist/reelrig-VERSION.zip: light, no wheels; the worker runs in an interpreter that the user
+names in the preferences.
+
+    .venv/bin/python tools/build.py --wheels linux-x64 [--python 3.11]
+
+makes dist/reelrig-VERSION-linux_x64.zip: all inside, for Blender 4.5 (Python 3.11) and 5.2 (3.13),
+or for one of them, which is then in the name. Blender takes the wheels that fit its Python.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
-from fetch_wheels import fetch_wheels
+from fetch_wheels import PLATFORMS, PYTHONS, fetch_wheels
 
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = "blender_manifest.toml"
@@ -28,22 +35,28 @@ NEVER_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "ruff.toml", ".*"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Build the extension's zip.")
-    parser.add_argument("--wheels", action="store_true", help="ship the worker's wheels too")
+    parser.add_argument("--wheels", choices=PLATFORMS, help="ship the worker's wheels for it too")
+    parser.add_argument("--python", choices=PYTHONS, action="append", help="both, if not given")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder of the zip")
     args = parser.parse_args()
-    path = build(args.out, with_wheels=args.wheels)
+    path = build(args.out, args.wheels, args.python or PYTHONS)
     print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
 
-def build(out: Path, *, with_wheels: bool = False) -> Path:
-    """The path of the validated zip in ``out``."""
+def build(out: Path, platform: str | None = None, pythons: Sequence[str] = PYTHONS) -> Path:
+    """The path of the validated zip in ``out``; with the platform's wheels where one is named."""
+    wheels = [] if platform is None else fetch_wheels(platform, pythons)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "reelrig"
         stage(source)
-        if with_wheels:
-            add_wheels(source, fetch_wheels(ROOT / "wheels"))
-        path = out / zip_name(source, with_wheels)
+        parts = ["reelrig", read_version(source)]
+        if platform is not None:
+            add_wheels(source, platform, wheels)
+            parts.append(platform.replace("-", "_"))
+        if len(pythons) < len(PYTHONS):
+            parts += [f"python{python}" for python in pythons]
+        path = out / f"{'-'.join(parts)}.zip"
         run_extension_tool("validate", source)
         run_extension_tool("build", "--source-dir", source, "--output-filepath", path)
         run_extension_tool("validate", path)
@@ -60,20 +73,22 @@ def stage(target: Path) -> None:
             shutil.copy2(ROOT / name, target / name)
 
 
-def add_wheels(source: Path, wheels: list[Path]) -> None:
-    """Link the wheels into the staged copy and list them in its manifest."""
+def add_wheels(source: Path, platform: str, wheels: list[Path]) -> None:
+    """Link the wheels into the staged copy, and make its manifest one for the platform."""
     folder = source / "wheels"
     folder.mkdir()
     for wheel in wheels:
         (folder / wheel.name).symlink_to(wheel)
     lines = "".join(f'  "./wheels/{wheel.name}",\n' for wheel in wheels)
     manifest = source / MANIFEST
-    manifest.write_text(manifest.read_text().replace("wheels = []", f"wheels = [\n{lines}]"))
+    text = re.sub(
+        r"^platforms = .*", f'platforms = ["{platform}"]', manifest.read_text(), flags=re.M
+    )
+    manifest.write_text(text.replace("wheels = []", f"wheels = [\n{lines}]"))
 
 
-def zip_name(source: Path, with_wheels: bool) -> str:
-    version = tomllib.loads((source / MANIFEST).read_text())["version"]
-    return f"reelrig-{version}{'-linux_x64' if with_wheels else ''}.zip"
+def read_version(source: Path) -> str:
+    return tomllib.loads((source / MANIFEST).read_text())["version"]
 
 
 def run_extension_tool(*arguments: str | Path) -> None:

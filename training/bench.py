@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import torch
 
@@ -29,12 +28,10 @@ from reelrig.core.motion import Motion, read_motion
 from reelrig.core.pipeline import capture
 from reelrig.core.rotation import rotvec_to_matrix
 from reelrig.core.skeletons import HAND_FINGER_START, JOINT_INDEX, JOINT_NAMES
-from reelrig.core.video import open_video
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_VIDEO = ROOT / ".cache" / "demo.mp4"
 HD = (1280, 720)
-PAIRS = 3
 LONG_S = 600.0
 SETS = {"beam": ("cam01", "cam03"), "caliscope_charuco": ("cam_0", "cam_1", "cam_2", "cam_3")}
 COLUMNS = ("frames", "cover", "w_mpjpe", "mpjpe_rot", "pa_mpjpe", "gravity_deg", "accel")
@@ -53,19 +50,10 @@ def main() -> None:
 
 
 def bench_speed(folder: Path, _: Path | None) -> None:
-    """Capture against bare MediaPipe Holistic: same clip, same settings, in turns."""
+    """The detector, and a whole capture, against MediaPipe: same clip, in turns."""
     clip = write_hd_clip(folder / "hd.mp4")
-    num_frames = open_video(clip).num_frames
-    ratios = []
-    print("| pair | bare Holistic fps | capture fps | time ratio |\n| --- | --- | --- | --- |")
-    for pair in range(PAIRS + 1):
-        bare_s = seconds(lambda: run_bare_holistic(clip))
-        own_s = seconds(lambda: capture(job(clip, folder / "hd.npz"), lambda message: None))
-        if pair:  # the first pair warms up: imports, file cache
-            ratios.append(own_s / bare_s)
-            fps = f"{num_frames / bare_s:.1f} | {num_frames / own_s:.1f}"
-            print(f"| {pair} | {fps} | {ratios[-1]:.3f} |", flush=True)
-    print(f"\nmedian time ratio {np.median(ratios):.3f} over {num_frames} frames of 720p")
+    module = [sys.executable, "-m", "training.bench_speed"]
+    subprocess.run([*module, str(clip)], check=True, cwd=ROOT)
 
 
 def bench_joints(_folder: Path, _: Path | None) -> None:
@@ -187,18 +175,6 @@ def seconds(run: Callable[[], object]) -> float:
 
 def job(video: Path, output: Path) -> CaptureJob:
     return CaptureJob(video=video, output=output, config=CaptureConfig())
-
-
-def run_bare_holistic(clip: Path) -> None:
-    """Decode and detect and nothing else."""
-    from mediapipe.python.solutions.holistic import Holistic
-
-    video = cv2.VideoCapture(str(clip))
-    with Holistic(
-        model_complexity=1, smooth_landmarks=False, refine_face_landmarks=True
-    ) as holistic:
-        while (read := video.read())[0]:
-            holistic.process(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
 
 
 def write_hd_clip(path: Path) -> Path:

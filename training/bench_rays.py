@@ -16,12 +16,15 @@ from pathlib import Path
 import bpy
 import cv2
 import numpy as np
+import torch
 
 from reelrig.core.body.model import load_body
-from reelrig.core.detect.holistic import HolisticDetector
+from reelrig.core.detect.engine import Engine, open_engine
+from reelrig.core.detect.person import detect_people, regions_of_people
+from reelrig.core.detect.pose import regions_of_poses, see_poses
+from reelrig.core.detect.regions import upload
 from reelrig.core.frames import WORLD_FROM_BODY
 from reelrig.core.skeletons import BODY_LANDMARK_INDEX
-from reelrig.core.video import Frame
 
 WIDTH, HEIGHT, FOCAL_PX = 1280, 720, 1000.0
 DISTANCE_M = 4.0
@@ -30,11 +33,12 @@ HEADINGS_DEG, ASIDE_M, ABOVE_M = (-40.0, 0.0, 40.0), (-1.6, 0.0, 1.6), (-0.6, -0
 
 def main() -> None:
     scene, person = build_scene()
+    engine = open_engine("cpu")
     rows = []
     for heading, aside, above in itertools.product(HEADINGS_DEG, ASIDE_M, ABOVE_M):
         person.rotation_euler = (0.0, 0.0, np.radians(heading))
         person.location = (aside, DISTANCE_M, above)
-        seen = see_trunk(render(scene))
+        seen = see_trunk(engine, render(scene))
         if seen is not None:
             ray = np.degrees(np.arctan2([aside, -above], DISTANCE_M))
             rows.append((*ray, seen[0] - heading, seen[1]))
@@ -74,12 +78,15 @@ def render(scene: bpy.types.Scene) -> np.ndarray:
         return cv2.cvtColor(cv2.imread(scene.render.filepath), cv2.COLOR_BGR2RGB)
 
 
-def see_trunk(image: np.ndarray) -> tuple[float, float] | None:
+def see_trunk(engine: Engine, image: np.ndarray) -> tuple[float, float] | None:
     """Heading to the person's left and lean toward the camera, in degrees, as detected."""
-    people = HolisticDetector().detect([Frame(0, 0.0, image)], lambda done: None)
-    if not people:
+    pictures, first = upload(engine, [image]), torch.zeros(1, dtype=torch.long)
+    (found,) = detect_people(engine, pictures)
+    if not len(found.score):
         return None
-    points = people[0].hints[0]
+    rough = see_poses(engine, pictures, first, regions_of_people(found.points[:1]), "heavy")
+    poses = see_poses(engine, pictures, first, regions_of_poses(rough.points), "heavy")
+    points = poses.world[0].numpy()
 
     def at(name: str) -> np.ndarray:
         return points[BODY_LANDMARK_INDEX[name]]

@@ -7,7 +7,7 @@ from ..properties import status
 
 
 class REELRIG_OT_cancel(bpy.types.Operator):
-    """Stop the capture. The scene stays as it is"""
+    """Stop the work. The scene stays as it is"""
 
     bl_idname = "reelrig.cancel"
     bl_label = "Cancel"

@@ -27,4 +27,4 @@ class REELRIG_OT_open_motion(ReportsErrors, ImportHelper, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> None:
         path = Path(bpy.path.abspath(self.filepath))
-        results.add_motion(context, path, self.warn)
+        results.add_motions(context, [path], self.warn)

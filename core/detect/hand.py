@@ -22,6 +22,9 @@ from .regions import (
     turn_world,
 )
 
+Side = Literal["left", "right"]
+SIDES: tuple[Side, Side] = ("left", "right")
+
 _RECROP_SIDE = 256
 _SIDE = 224
 _Z_UNIT = 0.4  # the network's z is this much smaller than its x and y
@@ -41,7 +44,7 @@ class Hands:
     left: Tensor  # [N] 0..1, whether it is a left one
 
 
-def hand_regions(points: Tensor, side: Literal["left", "right"]) -> Tensor:
+def hand_regions(points: Tensor, side: Side) -> Tensor:
     """Rough regions [N, 4] of the hands of bodies at Poses.points [N, 39, 3]."""
     wrist, index, pinky = (
         points[:, BODY_LANDMARK_INDEX[f"{side}_{name}"], :2] for name in ("wrist", "index", "pinky")

@@ -47,7 +47,7 @@ _SHARED = tuple(
     for name in ("hip", "shoulder", "knee", "ankle", "elbow", "wrist")
     for side in _SIDES
 )
-_MIN_MEASURE_CONFIDENCE = 0.5
+_MIN_MEASURE_CONFIDENCE = 0.3
 _FACE_JOINTS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
 _ROUGH_HAND_TRUST = 0.4  # the body's own three knuckle landmarks are a coarse hand
 _ROUGH_HEAD_TRUST = 0.6  # and its ears and nose a coarse head
@@ -105,7 +105,8 @@ def _lift_rows(
         at_rest = faces.face_in_rest_axes(parts["face"][seen], head)
         face_px = torch.from_numpy(landmarks.points_px[:, LANDMARK_PARTS["face"]])[seen]
         face_trust = faces.face_trust(faces.face_width_px(face_px), head)
-        arkit[seen] = faces.arkit_scores(at_rest, calm_face) * face_trust[:, None]
+        network = torch.from_numpy(landmarks.face_scores)[seen]
+        arkit[seen] = faces.arkit_scores(at_rest, network, calm_face) * face_trust[:, None]
         for name in _FACE_JOINTS:
             trust[seen, JOINT_INDEX[name]] = face_trust
     rotations[:, JOINT_INDEX["jaw"]] = faces.jaw_rotation(arkit)
@@ -121,7 +122,8 @@ def _find_calm_face(landmarks: Landmarks, focal_px: float) -> CalmFace | None:
         return None
     sample = landmarks.at_rows(seen[:: max(1, len(seen) // _CALM_SAMPLE)])
     face = _turn_part(sample, "face", focal_px)
-    return CalmFace.among(faces.face_in_rest_axes(face, faces.head_rotation(face)))
+    at_rest = faces.face_in_rest_axes(face, faces.head_rotation(face))
+    return CalmFace.among(at_rest, torch.from_numpy(sample.face_scores))
 
 
 def _turn_part(landmarks: Landmarks, name: str, focal_px: float) -> Tensor:
@@ -211,7 +213,7 @@ def _lift_body(parts: dict[str, Tensor], confidence: Tensor) -> tuple[Tensor, Te
     _lift_head(body, parts["face"], confidence[:, LANDMARK_PARTS["face"]].amin(1), chest, pose)
     for side in _SIDES:
         _lift_leg(body, side, pelvis, pose)
-        hand_trust = confidence[:, LANDMARK_PARTS[f"{side}_hand"]].amin(1)
+        hand_trust = confidence[:, LANDMARK_PARTS[f"{side}_hand"]].mean(1)
         _lift_arm(body, side, chest, parts[f"{side}_hand"], hand_trust, pose)
     local = pose.local_rotations()
     for side in _SIDES:

@@ -1,4 +1,4 @@
-"""Head, jaw, eyes and ARKit scores from the 478 face landmarks."""
+"""Head, jaw, eyes and ARKit scores from the 478 face landmarks and the network's own scores."""
 
 from __future__ import annotations
 
@@ -23,21 +23,27 @@ _INNER_LIPS = (13, 14)
 _EYEBALL_RADIUS_M = 0.012
 _GAZE_LIMIT = (0.35, 0.5)  # rad, up or down and sideways
 _NUM_GAZE_STEPS = 3
-# Depth of the face mesh is a guess of the network and noisier than the picture plane.
-_DEPTH_TRUST = 0.3
+# The face mesh damps expressions: on renders (docs/benchmarks.md, the face) lids, brows and lips
+# move by 0.75, 0.69 and 0.78 of the truth.
+_SEEN_SHARE = 0.75
 # Ridge on the scores, in metres of landmark movement (root of the sum over all landmarks) that a
 # full score must explain.
-_SCORE_RIDGE_M = 0.004
+_SCORE_RIDGE_M = 0.006
 # A frame is calm when lips and lids are within this of the calmest quarter's.
 _CALM_SHARE, _CALM_SLACK_M = 0.25, 0.002
 _NUM_SOLVER_STEPS = 40
 # Faces smaller than this give no usable expression, larger ones than the second a full one.
-_FACE_WIDTH_RANGE_PX = (25.0, 90.0)
+_FACE_WIDTH_RANGE_PX = (25.0, 60.0)
 _FACING_RANGE = (0.5, 0.8)  # cosine of the angle between the face and the camera
 
 # Scores that are not solved from the surface: the eyes' directions come from the irises, the
 # tongue is not among the landmarks.
 _GAZE, _TONGUE = "eyeLook", "tongueOut"
+# The network's scores count as much as the solved ones: their errors differ. Not for the brows,
+# which they see at less than half.
+_NETWORK_SHARE, _SOLVED_ALONE = 0.5, (_GAZE, "brow")
+# A rise above a unit that the calm face seems to show nearly in full is not blown up further.
+_LEAST_RISE = 0.1
 
 
 @cache
@@ -112,40 +118,62 @@ class CalmFace:
     """The person's own face at rest, from which expressions are counted."""
 
     points: Tensor  # [478, 3] m, rest axes
+    scores: Tensor  # [52] 0..1, what the network sees in it
     iris_height: Tensor  # [] m, of the irises over the eyes' corners: those do not tell the level
 
     @classmethod
-    def among(cls, face: Tensor) -> CalmFace:
-        """From many faces in rest axes [T, 478, 3]: median of those with mouth shut, eyes open.
+    def among(cls, face: Tensor, scores: Tensor) -> CalmFace:
+        """From many faces in rest axes [T, 478, 3] and the network's scores [T, 52] of them.
 
-        Speech and blinks are sorted out that way; other expressions by being the exception.
+        The median of those with mouth shut and eyes open. Speech and blinks are sorted out that
+        way; other expressions by being the exception.
         """
         mouth = _distance(face, *_INNER_LIPS)
         eyes = _distance(face, *_LIDS["left"]) + _distance(face, *_LIDS["right"])
         is_shut = mouth <= mouth.quantile(_CALM_SHARE) + _CALM_SLACK_M
         is_open = eyes >= eyes.quantile(1 - _CALM_SHARE) - 2 * _CALM_SLACK_M
         calm = is_shut & is_open
-        points = face[calm if calm.any() else is_shut].median(0).values
-        return cls(points, _iris_offset(face)[:, 1].median())
+        calm = calm if calm.any() else is_shut
+        points, scores = (values[calm].median(0).values for values in (face, scores))
+        return cls(points, scores, _iris_offset(face)[:, 1].median())
 
 
-def arkit_scores(face: Tensor, calm: CalmFace) -> Tensor:
-    """[T, 52] 0..1 from faces in rest axes [T, 478, 3]: the units' mix that moves them so.
+def arkit_scores(face: Tensor, network: Tensor, calm: CalmFace) -> Tensor:
+    """[T, 52] 0..1 from faces in rest axes [T, 478, 3] and the network's scores [T, 52] of them."""
+    is_mixed = torch.tensor([not name.startswith(_SOLVED_ALONE) for name in ARKIT_INDEX])
+    mixed_in = _NETWORK_SHARE * is_mixed
+    return solved_scores(face, calm).lerp(risen_scores(network, calm), mixed_in)
 
-    Movement is counted from the person's calm face. The gaze's scores come from the irises, and
-    what those make of the lids is no blink. The others: box-constrained ridge regression by
-    accelerated projected gradient (Nesterov 1983); all frames at once.
+
+def risen_scores(network: Tensor, calm: CalmFace) -> Tensor:
+    """[T, 52] 0..1, the network's scores [T, 52] counted from the person's calm face."""
+    risen = (network - calm.scores) / (1 - calm.scores).clamp_min(_LEAST_RISE)
+    return risen.clamp(0, 1)
+
+
+def solved_scores(face: Tensor, calm: CalmFace) -> Tensor:
+    """[T, 52] 0..1 from faces in rest axes [T, 478, 3] alone, counted from the person's calm face.
+
+    The gaze's scores come from the irises, and what those make of the lids is no blink.
     """
     gaze = _gaze_scores(gaze_angles(face, calm))
-    movement = face - calm.points - torch.einsum("kcu,tu->tkc", _aligned_score_dirs(), gaze)
-    trust = torch.tensor([1.0, 1.0, _DEPTH_TRUST])[:, None]
+    lids = torch.einsum("kcu,tu->tkc", _aligned_score_dirs(), gaze)
+    return _solve_scores(face - calm.points - lids) + gaze
+
+
+def _solve_scores(movement: Tensor) -> Tensor:
+    """[T, 52] 0..1, the units' mix that moves the landmarks by [T, 478, 3] m; no gaze.
+
+    Box-constrained ridge regression by accelerated projected gradient (Nesterov 1983); all frames
+    at once. Depth is left out: the face mesh guesses it.
+    """
     is_solved = torch.tensor([not name.startswith(_GAZE) for name in ARKIT_INDEX])
-    dirs = (_aligned_score_dirs() * trust * is_solved).flatten(0, 1)
+    dirs = (_SEEN_SHARE * _aligned_score_dirs()[:, :2] * is_solved).flatten(0, 1)
     gram = dirs.T @ dirs + _SCORE_RIDGE_M**2 * torch.eye(len(ARKIT_INDEX))
     # Units in which each score's own curvature is 1, so that small movers converge as fast.
     unit = gram.diagonal().sqrt()
     gram = gram / unit / unit[:, None]
-    target = (movement * trust[:, 0]).flatten(1) @ dirs / unit
+    target = movement[..., :2].flatten(1) @ dirs / unit
     step = 1 / torch.linalg.matrix_norm(gram, 2)
     scores = torch.zeros_like(target)
     ahead, momentum = scores, 1.0
@@ -154,7 +182,7 @@ def arkit_scores(face: Tensor, calm: CalmFace) -> Tensor:
         next_momentum = 0.5 * (1 + (1 + 4 * momentum**2) ** 0.5)
         ahead = updated + (momentum - 1) / next_momentum * (updated - scores)
         scores, momentum = updated, next_momentum
-    return (scores / unit).clamp(0, 1) + gaze
+    return (scores / unit).clamp(0, 1)
 
 
 def _distance(face: Tensor, first: int, second: int) -> Tensor:

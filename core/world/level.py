@@ -17,7 +17,7 @@ from ..skeletons import CONTACT_NAMES, JOINT_INDEX
 
 # The floor is where the lower foot is at its lowest, leaving out the lowest few rows as noise.
 _FLOOR_PERCENTILE = 10.0
-_MIN_FOOT_CONFIDENCE = 0.3
+_MIN_FOOT_CONFIDENCE = 0.15
 # A foot is in contact below this height and this speed; both fade over as much again.
 _CONTACT_HEIGHT_M = 0.04
 _CONTACT_SPEED_M_S = 0.4

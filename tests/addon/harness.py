@@ -63,4 +63,6 @@ def count_data() -> dict[str, int]:
     kinds = [kind for kind in bpy.data.bl_rna.properties if kind.type == "COLLECTION"]
     counts = {kind.identifier: len(getattr(bpy.data, kind.identifier)) for kind in kinds}
     scene = bpy.context.scene
-    return counts | {"in scene": len(scene.objects), "results": len(scene.reelrig.results)}
+    settings = scene.reelrig
+    lists = {name: len(getattr(settings, name)) for name in ("results", "people")}
+    return counts | {"in scene": len(scene.objects)} | lists

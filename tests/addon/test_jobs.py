@@ -9,14 +9,15 @@ import bpy
 import pytest
 
 import reelrig
-from reelrig.addon import jobs, results
+from reelrig.addon import jobs, live_view, people, results
 from reelrig.addon.preferences import get_preferences
 from reelrig.addon.process import Interpreter, WorkerProcess
 from reelrig.addon.properties import status
+from reelrig.addon.tasks import Capture, PeopleSearch
 from reelrig.core.config import CaptureConfig, CaptureJob
 from reelrig.core.errors import WorkerError
-from reelrig.core.protocol import Done, Failed, Progress, Warn
-from tests.addon.fake_worker import NUM_FRAMES
+from reelrig.core.protocol import Done, Failed, Progress, Seen, Warn
+from tests.addon.fake_worker import NUM_FRAMES, NUM_PEOPLE
 from tests.addon.harness import LOAD_REELRIG, count_data, registered_addon, write_python
 
 
@@ -59,9 +60,9 @@ def is_last(messages):
     return bool(messages) and isinstance(messages[-1], Done | Failed)
 
 
-def start_capture(interpreter, folder, behaviour):
+def start_job(interpreter, folder, behaviour, kind=Capture, person=0):
     video = folder / f"{behaviour}.mp4"
-    jobs.start(jobs.Capture(bpy.context.scene, video, CaptureConfig(), interpreter))
+    jobs.start(kind(bpy.context.scene, video, CaptureConfig(person=person), interpreter))
 
 
 def tick_until(condition):
@@ -95,6 +96,7 @@ def test_messages_come_whole_and_in_order(interpreter, tmp_path):
     messages = read_all(make_worker(interpreter, tmp_path, "work"))
     progress = [message for message in messages if isinstance(message, Progress)]
     assert [message.done for message in progress] == list(range(NUM_FRAMES + 1))
+    assert len([message for message in messages if isinstance(message, Seen)]) == NUM_FRAMES + 1
     assert messages[-2:] == [
         Warn("The hands were hidden in 3 frames."),
         Done([str(tmp_path / "motion.npz")]),
@@ -131,7 +133,7 @@ os._exit(1)  # a crash: nothing is closed in an orderly way
 
 def test_running_capture_shows_its_progress(interpreter, tmp_path):
     seen = []
-    start_capture(interpreter, tmp_path, "work")
+    start_job(interpreter, tmp_path, "work")
     tick_until(lambda: seen.append((status.stage, status.progress, status.eta)))
     factors = [progress for stage, progress, _ in seen if stage.startswith("Detecting")]
     assert factors == sorted(factors)
@@ -142,7 +144,7 @@ def test_running_capture_shows_its_progress(interpreter, tmp_path):
 def test_capture_ends_as_one_undo_step(interpreter, tmp_path):
     bpy.ops.ed.undo_push(message="Before")
     before = count_data()
-    start_capture(interpreter, tmp_path, "work")
+    start_job(interpreter, tmp_path, "work")
     tick_until(lambda: False)
     after = count_data()
     assert after["armatures"] == before["armatures"] + 1
@@ -156,7 +158,7 @@ def test_capture_ends_as_one_undo_step(interpreter, tmp_path):
 
 def test_scene_is_untouched_until_the_end(interpreter, tmp_path):
     before = count_data()
-    start_capture(interpreter, tmp_path, "hang")
+    start_job(interpreter, tmp_path, "hang")
     tick_until(lambda: status.stage.startswith("Detecting"))
     assert count_data() == before
     jobs.cancel()
@@ -164,7 +166,7 @@ def test_scene_is_untouched_until_the_end(interpreter, tmp_path):
 
 def test_cancel_ends_the_worker_and_its_children_at_once(interpreter, tmp_path, captures):
     before = count_data()
-    start_capture(interpreter, tmp_path, "hang")
+    start_job(interpreter, tmp_path, "hang")
     tick_until(lambda: status.stage.startswith("Detecting"))
     pids = json.loads((tmp_path / "hang.pids").read_text())
     assert all(is_alive(pid) for pid in pids)
@@ -182,7 +184,7 @@ def test_cancel_ends_the_worker_and_its_children_at_once(interpreter, tmp_path, 
 
 
 def test_unregister_ends_the_running_capture(interpreter, tmp_path, captures):
-    start_capture(interpreter, tmp_path, "hang")
+    start_job(interpreter, tmp_path, "hang")
     tick_until(lambda: status.stage.startswith("Detecting"))
     pids = json.loads((tmp_path / "hang.pids").read_text())
     reelrig.unregister()
@@ -194,7 +196,7 @@ def test_unregister_ends_the_running_capture(interpreter, tmp_path, captures):
 @pytest.mark.parametrize("behaviour", ["refuse", "crash", "hit_bug", "run_out_of_memory"])
 def test_failure_is_shown_and_leaves_nothing(interpreter, tmp_path, captures, popups, behaviour):
     before = count_data()
-    start_capture(interpreter, tmp_path, behaviour)
+    start_job(interpreter, tmp_path, behaviour)
     tick_until(lambda: False)
     assert status.is_error
     assert popups == [status.message]
@@ -206,7 +208,7 @@ def test_failure_is_shown_and_leaves_nothing(interpreter, tmp_path, captures, po
 def test_character_waits_for_object_mode(interpreter, tmp_path):
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.object.mode_set(mode="EDIT")
-    start_capture(interpreter, tmp_path, "work")
+    start_job(interpreter, tmp_path, "work")
     tick_until(lambda: status.stage.startswith("Done"))
     assert status.stage == "Done. Go to Object Mode in Scene"
     assert not bpy.data.armatures
@@ -216,7 +218,7 @@ def test_character_waits_for_object_mode(interpreter, tmp_path):
 
 
 def test_motion_is_kept_when_another_file_was_opened(interpreter, tmp_path, captures):
-    start_capture(interpreter, tmp_path, "work")
+    start_job(interpreter, tmp_path, "work")
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     before = count_data()
     tick_until(lambda: False)
@@ -229,7 +231,7 @@ def test_motion_is_kept_when_another_file_was_opened(interpreter, tmp_path, capt
 def test_motion_is_kept_when_its_body_is_missing(interpreter, tmp_path, captures):
     get_preferences(bpy.context).body_path = str(tmp_path / "nobody.npz")
     before = count_data()
-    start_capture(interpreter, tmp_path, "work")
+    start_job(interpreter, tmp_path, "work")
     tick_until(lambda: False)
     assert "nobody.npz was not found" in status.message
     assert "The motion is kept" in status.message
@@ -242,8 +244,167 @@ def test_interpreter_that_cannot_run_is_named(tmp_path, captures):
     broken.write_text("no program")
     broken.chmod(0o755)
     with pytest.raises(WorkerError, match=f"{broken} cannot be started: .* Choose another"):
-        start_capture(Interpreter(str(broken), dict(os.environ)), tmp_path, "work")
+        start_job(Interpreter(str(broken), dict(os.environ)), tmp_path, "work")
     assert not list(captures.iterdir())
+
+
+def test_everybody_comes_as_one_undo_step(interpreter, tmp_path):
+    bpy.ops.ed.undo_push(message="Before")
+    before = count_data()
+    start_job(interpreter, tmp_path, "work", person=None)
+    tick_until(lambda: False)
+    after = count_data()
+    assert after["armatures"] == before["armatures"] + NUM_PEOPLE
+    armatures = [item for item in bpy.context.scene.objects if item.type == "ARMATURE"]
+    assert {item.name for item in armatures} == {
+        "Reelrig work.mp4",
+        "Reelrig person 1 work.mp4",
+        "Reelrig person 2 work.mp4",
+    }
+    assert set(bpy.context.selected_objects) == set(armatures)
+    assert bpy.context.object.name == "Reelrig work.mp4"
+    settings = bpy.context.scene.reelrig
+    assert [result.name for result in settings.results] == [
+        "work_001",
+        "work_001_person1",
+        "work_001_person2",
+    ]
+    assert settings.active_result == 0
+    assert status.message == f"work_001: {NUM_FRAMES} frames of {NUM_PEOPLE} people captured."
+    bpy.ops.ed.undo()
+    assert count_data() == before
+    bpy.ops.ed.redo()
+    assert count_data() == after
+
+
+def test_nobody_is_built_when_one_fails(interpreter, tmp_path, monkeypatch):
+    built = []
+
+    def build_two(*arguments, **options):
+        if len(built) == 2:
+            raise WorkerError("The third fails.")
+        built.append(add_character(*arguments, **options))
+        return built[-1]
+
+    add_character = results.add_character
+    monkeypatch.setattr(results, "add_character", build_two)
+    before = count_data()
+    start_job(interpreter, tmp_path, "work", person=None)
+    tick_until(lambda: False)
+    assert status.message.startswith("The third fails. The motion is kept: ")
+    assert "work_001_person2.npz" in status.message
+    assert count_data() == before
+
+
+# The landmarks that are drawn meanwhile
+
+
+def is_live():
+    return bool(live_view.list_shown()) and live_view._handle is not None
+
+
+def is_dark():
+    return not live_view.list_shown() and live_view._handle is None
+
+
+def test_landmarks_are_shown_until_the_job_is_cancelled(interpreter, tmp_path):
+    start_job(interpreter, tmp_path, "hang")
+    assert is_dark()
+    tick_until(is_live)
+    (seen,) = live_view.list_shown()
+    assert (seen.person, seen.time_s) == (0, 0.1)
+    bpy.ops.reelrig.cancel()
+    assert is_dark()
+
+
+@pytest.mark.parametrize("behaviour", ["work", "refuse_after_detecting"])
+def test_landmarks_go_when_the_job_ends(interpreter, tmp_path, behaviour):
+    was_live = []
+    start_job(interpreter, tmp_path, behaviour)
+    tick_until(lambda: was_live.append(is_live()))
+    assert any(was_live)
+    assert is_dark()
+
+
+def test_landmarks_go_when_the_addon_goes(interpreter, tmp_path):
+    start_job(interpreter, tmp_path, "hang")
+    tick_until(is_live)
+    reelrig.unregister()
+    assert is_dark()
+    reelrig.register()
+
+
+def test_landmarks_go_with_their_stage(interpreter, tmp_path):
+    start_job(interpreter, tmp_path, "hang")
+    tick_until(is_live)
+    jobs._running.take(Progress("Detecting", 4, NUM_FRAMES))
+    assert is_live()
+    jobs._running.take(Progress("Solving", 0, NUM_FRAMES))
+    assert is_dark()
+    jobs.cancel()
+
+
+def test_landmarks_outlive_the_file(interpreter, tmp_path):
+    start_job(interpreter, tmp_path, "hang")
+    tick_until(is_live)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert is_live()
+    jobs._running.take(live_view.list_shown()[0])
+    jobs.cancel()
+    assert is_dark()
+
+
+# The search for people
+
+
+def test_people_are_listed_as_one_undo_step(interpreter, tmp_path):
+    bpy.ops.ed.undo_push(message="Before")
+    start_job(interpreter, tmp_path, "work", PeopleSearch)
+    tick_until(lambda: False)
+    found = bpy.context.scene.reelrig.people
+    assert [(person.number, person.first_s) for person in found] == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    assert status.message == f"{NUM_PEOPLE} people found."
+    assert is_dark()
+    bpy.ops.ed.undo()
+    assert len(bpy.context.scene.reelrig.people) == 0
+    bpy.ops.ed.redo()
+    assert all(Path(person.picture).is_file() for person in bpy.context.scene.reelrig.people)
+
+
+def test_cancelled_search_leaves_nothing(interpreter, tmp_path):
+    start_job(interpreter, tmp_path, "hang", PeopleSearch)
+    tick_until(is_live)
+    (folder,) = people._picture_folders
+    assert list(folder.iterdir())
+    bpy.ops.reelrig.cancel()
+    assert not folder.exists()
+    assert not bpy.context.scene.reelrig.people
+
+
+def test_failed_search_keeps_the_list_and_says_why(interpreter, tmp_path, popups):
+    start_job(interpreter, tmp_path, "work", PeopleSearch)
+    tick_until(lambda: False)
+    start_job(interpreter, tmp_path, "refuse", PeopleSearch)
+    tick_until(lambda: False)
+    assert popups == [f"{tmp_path / 'refuse.mp4'} is no video. Choose a movie file."]
+    assert len(bpy.context.scene.reelrig.people) == NUM_PEOPLE
+    assert not people._picture_folders[1].exists()
+
+
+def test_people_of_another_range_are_not_listed(interpreter, tmp_path, popups):
+    start_job(interpreter, tmp_path, "work", PeopleSearch)
+    bpy.context.scene.reelrig.use_range = True
+    tick_until(lambda: False)
+    assert popups[0].startswith("The video or its range was changed")
+    assert not bpy.context.scene.reelrig.people
+
+
+def test_people_of_a_closed_scene_are_not_listed(interpreter, tmp_path, popups):
+    start_job(interpreter, tmp_path, "work", PeopleSearch)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    tick_until(lambda: False)
+    assert popups[0].endswith("is no longer open. Open it and press Find People again.")
+    assert not bpy.context.scene.reelrig.people
 
 
 @pytest.mark.parametrize(

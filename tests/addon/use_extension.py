@@ -5,8 +5,10 @@ Run by test_extension.py as a program of its own: use_extension.py ZIP VIDEO END
 
 import json
 import os
+import subprocess
 import sys
 from importlib import import_module
+from unittest.mock import patch
 
 import bpy
 import numpy as np
@@ -27,7 +29,7 @@ def use_extension(zip_path: str, video: str, end_s: float) -> dict:
     assert bpy.ops.reelrig.capture() == {"FINISHED"}
     assert bpy.ops.reelrig.build() == {"FINISHED"}
     assert scene.render.fps == fps
-    found = describe(scene) | {"joint errors in mm": joint_errors_mm(scene)}
+    found = describe(scene) | {"joint errors in mm": joint_errors_mm(scene), "wheel": find_wheel()}
     bpy.ops.preferences.addon_disable(module=MODULE)
     return found | {"types after disabling": [n for n in dir(bpy.types) if "REELRIG" in n]}
 
@@ -44,8 +46,18 @@ def describe(scene: bpy.types.Scene) -> dict:
         "confidence": scene.reelrig.results[0].body_confidence,
         "captures": [str(path.relative_to(captures)) for path in captures.rglob("*.npz")],
         "is in user folder": captures.is_relative_to(os.environ["BLENDER_USER_RESOURCES"]),
-        "machine learning": sorted({"torch", "mediapipe"} & set(sys.modules)),
+        "worker's packages in Blender": sorted({"torch", "av", "cv2"} & set(sys.modules)),
     }
+
+
+def find_wheel() -> str:
+    """Which of the zip's wheels a worker in Blender's own Python finds."""
+    interpreters = import_module(f"{MODULE}.addon.interpreter")
+    with patch.dict(os.environ, {interpreters.PYTHON_VARIABLE: ""}):
+        interpreter = interpreters.find_interpreter(bpy.context)
+    program = "import python_tag; print(python_tag.NAME)"
+    worker = interpreter.start("-c", program, stdout=subprocess.PIPE)
+    return worker.communicate(timeout=60)[0].strip()
 
 
 def joint_errors_mm(scene: bpy.types.Scene) -> list[float]:

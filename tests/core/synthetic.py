@@ -118,6 +118,7 @@ def _see(points: Tensor, fps: float) -> Landmarks:
         points_px=pixels.numpy(),
         hints=hints.numpy(),
         confidence=np.ones((num_frames, NUM_LANDMARKS), np.float32),
+        face_scores=np.zeros((num_frames, len(ARKIT_NAMES)), np.float32),
     )
 
 

@@ -8,14 +8,27 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from core.cli import main
+from core.config import CaptureConfig, CaptureJob
+from core.errors import VideoError
 from core.motion import read_motion
-from core.protocol import Done, Failed, Message, Progress, line_to_message
+from core.protocol import (
+    Done,
+    Failed,
+    FoundPerson,
+    Message,
+    People,
+    Progress,
+    Seen,
+    line_to_message,
+)
+from core.skeletons import NUM_LANDMARKS
 from tests.core import clips
 
 COMMAND = Path(sys.executable).with_name("reelrig")
@@ -183,9 +196,12 @@ def test_bad_settings_are_refused_at_once(inputs, refuse_capture, options, sente
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU here")
-def test_a_missing_gpu_is_told_at_once(inputs, refuse_capture):
-    sentence = r"device cuda was asked for, but .* no CUDA GPU here\. Choose auto or cpu"
-    refuse_capture(clips.write_nobody(inputs), "--device", "cuda", sentence=sentence)
+def test_a_missing_gpu_is_told_and_made_up_for(inputs, outputs, capsys):
+    arguments = ["capture", clips.write_nobody(inputs), "-o", outputs / "new.npz"]
+    assert main([*map(str, arguments), "--device", "cuda"]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"^Note: The device cuda cannot be used: .* on the CPU instead\.$", said, re.M)
+    assert "No person was found" in said
 
 
 def test_a_person_who_is_not_there_is_refused(inputs, refuse_capture):
@@ -202,8 +218,117 @@ def test_all_persons_are_the_one_who_is_found(inputs, outputs, capsys):
     assert main(["capture", str(video), "-o", str(motion), "--person", "all"]) == 0
     captured = capsys.readouterr()
     assert captured.out == f"{motion}\n"
-    assert captured.err == "Detecting: 12/12\nSolving: 12/12\nWriting: 1/1\n"
+    stages = ("Finding people: 12/12", "Detecting: 12/12", "Solving: 12/12", "Writing: 1/1")
+    assert captured.err == "".join(f"{stage}\n" for stage in stages)
     assert read_motion(motion, pytest.fail).num_frames == clips.NUM_FRAMES
+
+
+# The same doors over a pipeline that is done at once
+
+
+@pytest.fixture
+def jobs(monkeypatch) -> list[CaptureJob]:
+    """What a made-up pipeline was asked for, which finds two people."""
+    jobs = []
+
+    def work(job, send):
+        jobs.append(job)
+        send(Progress("Detecting", 0, 12))
+        sight = np.zeros((NUM_LANDMARKS, 2)), np.zeros(NUM_LANDMARKS)
+        send(Seen.select(0, 0.0, (640, 480), *sight))
+        return [Path("one"), Path("two")]
+
+    def list_people(job, send):
+        work(job, send)
+        pictures = [job.output / f"person{number}.png" for number in range(2)]
+        for picture in pictures:
+            picture.write_text("a picture")
+        send(
+            People(
+                [
+                    FoundPerson(
+                        person=number,
+                        first_s=0.5 * number,
+                        last_s=123.456,
+                        share=(0.98, 0.08)[number],
+                        thumbnail=str(picture),
+                    )
+                    for number, picture in enumerate(pictures)
+                ]
+            )
+        )
+        return pictures
+
+    pipeline = SimpleNamespace(capture=work, list_people=list_people)
+    monkeypatch.setitem(sys.modules, "core.pipeline", pipeline)
+    return jobs
+
+
+@pytest.mark.parametrize(("asked", "person"), [("0", 0), ("3", 3), ("all", None)])
+def test_capture_is_asked_for_what_the_options_say(jobs, capsys, asked, person):
+    options = ["--person", asked, "--pose-model", "lite", "--device", "mps", "--end", "2"]
+    assert main(["capture", "a.mp4", "-o", "a.npz", *options]) == 0
+    config = CaptureConfig(person=person, pose_model="lite", device="mps", end_s=2.0)
+    assert jobs == [CaptureJob(video=Path("a.mp4"), output=Path("a.npz"), config=config)]
+    assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_people_are_told_as_a_table(jobs, tmp_path, capsys):
+    folder = tmp_path / "people"
+    assert main(["people", "a.mp4", "-o", str(folder), "--start", "1", "--device", "cpu"]) == 0
+    config = CaptureConfig(start_s=1.0, device="cpu")
+    job = CaptureJob(task="people", video=Path("a.mp4"), output=folder, config=config)
+    assert jobs == [job]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["person", "from", "to", "frames", "picture"],
+        ["0", "0.00", "s", "123.46", "s", "98%", str(folder / "person0.png")],
+        ["1", "0.50", "s", "123.46", "s", "8%", str(folder / "person1.png")],
+    ]
+    words = ["picture", str(folder), str(folder)]
+    places = [line.index(word) for line, word in zip(lines, words, strict=True)]
+    assert len(set(places)) == 1
+
+
+def test_json_of_people_ends_as_other_jobs_do(jobs, tmp_path, capsys):
+    assert main(["people", "a.mp4", "-o", str(tmp_path), "--progress", "json"]) == 0
+    progress, people, done = to_messages(capsys.readouterr().out)
+    assert isinstance(progress, Progress)
+    assert [found["person"] for found in people.people] == [0, 1]
+    assert done == Done([str(tmp_path / f"person{number}.png") for number in range(2)])
+
+
+def test_landmarks_do_not_hide_the_progress(jobs, capsys):
+    assert main(["capture", "a.mp4", "-o", "a.npz", "--progress", "json"]) == 0
+    assert to_messages(capsys.readouterr().out) == [
+        Progress("Detecting", 0, 12),
+        Done(["one", "two"]),
+    ]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_failed_search_leaves_no_new_folder(jobs, monkeypatch, tmp_path, capsys, is_there):
+    def fail(job, send):
+        assert job.output.is_dir()
+        raise VideoError("No person was found.")
+
+    monkeypatch.setattr(sys.modules["core.pipeline"], "list_people", fail)
+    folder = tmp_path / "people"
+    if is_there:
+        folder.mkdir()
+    assert main(["people", "a.mp4", "-o", str(folder)]) == 2
+    assert capsys.readouterr().err == "No person was found.\n"
+    assert folder.exists() == is_there
+
+
+@pytest.mark.parametrize("place", ["gone/people", "file"])
+def test_a_folder_that_cannot_be_made_is_told(jobs, tmp_path, capsys, place):
+    (tmp_path / "file").touch()
+    outcome = main(["people", "a.mp4", "-o", str(tmp_path / place)])
+    check_refused(
+        outcome, capsys.readouterr().err, rf"The folder .*{place} cannot be made: .*\. Ch"
+    )
+    assert not jobs
 
 
 def write_newer_motion(folder: Path) -> Path:
@@ -260,10 +385,11 @@ def test_build_without_bpy_says_what_to_do(inputs, refuse_build, monkeypatch):
     refuse_build(write_newer_motion(inputs), sentence=r"bpy, which is not installed .*make setup")
 
 
-def test_doctor_says_what_runs_where(capsys):
+def test_doctor_says_what_runs_where(monkeypatch, capsys):
+    monkeypatch.setattr("core.doctor.NETWORKS", ("hand_recrop",))
     assert main(["doctor"]) == 0
     said = capsys.readouterr().out
-    for name in ("Python 3", "torch ", "mediapipe ", "device: ", "body: ", "networks: "):
+    for name in ("Python 3", "torch ", "device: ", "body: ", "network ", "self-test: "):
         assert re.search(f"^{name}", said, re.MULTILINE), said
 
 
@@ -271,12 +397,13 @@ def test_doctor_names_what_does_not_work(monkeypatch, capsys):
     def fail() -> str:
         raise ImportError("libGL.so.1: cannot open shared object file")
 
-    for check in ("_device", "_networks"):
+    monkeypatch.setattr("core.doctor.NETWORKS", ())
+    for check in ("_device", "_self_test"):
         monkeypatch.setattr(f"core.doctor.{check}", fail)
     outcome = main(["doctor"])
     captured = capsys.readouterr()
     check_refused(outcome, captured.err, r"Not all .* works here\. Run `make setup` again")
-    assert "networks: does not work here: libGL.so.1" in captured.out
+    assert "self-test: does not work here: libGL.so.1" in captured.out
     assert "body: 1" in captured.out
 
 
@@ -300,7 +427,8 @@ def test_json_progress_is_all_that_is_on_stdout(tmp_path):
     *work, done = to_messages(stdout)
     assert done == Done([str(motion)])
     assert all(isinstance(message, Progress) for message in work)
-    assert [p.stage for p in work if p.done == p.total] == ["Detecting", "Solving", "Writing"]
+    stages = ["Finding people", "Detecting", "Solving", "Writing"]
+    assert [p.stage for p in work if p.done == p.total] == stages
     detected = [p.done for p in work if p.stage == "Detecting"]
     assert detected == sorted(set(detected))
     assert read_motion(motion, pytest.fail).num_frames == clips.NUM_FRAMES
@@ -316,11 +444,11 @@ def test_refusal_of_the_command_is_one_line(tmp_path):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_the_capture_and_leaves_nothing(tmp_path, name):
     process = start_capture(clips.need_demo_clip(), tmp_path / "motion.npz")
-    assert line_to_message(process.stdout.readline()).stage == "Detecting"
+    assert line_to_message(process.stdout.readline()).stage == "Finding people"
     process.send_signal(getattr(signal, name))
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr.endswith("Cancelled. No half-written file is left.\n")
     assert "Traceback" not in stderr
-    assert {message.stage for message in to_messages(stdout)} <= {"Detecting"}
+    assert {message.stage for message in to_messages(stdout)} <= {"Finding people", "Detecting"}
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The Holistic detector against MediaPipe itself, and what it does where nobody is to be seen."""
+"""The whole detector on a picture of a person: what it hands on, and where nobody is to be seen."""
 
 from __future__ import annotations
 
@@ -10,33 +10,60 @@ import numpy as np
 import pytest
 import skimage.data
 
+from core.detect import follow as follow_module
 from core.detect.detector import Detector
-from core.detect.holistic import HolisticDetector, _hand_trust
+from core.detect.engine import Engine, open_engine
 from core.landmarks import Landmarks
-from core.skeletons import BODY_LANDMARK_INDEX, LANDMARK_PARTS, NUM_LANDMARKS
-from core.video import Frame
+from core.skeletons import ARKIT_INDEX, BODY_LANDMARK_INDEX, LANDMARK_PARTS, NUM_LANDMARKS
+from tests.core.picture_video import video_of
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY, FACE = LANDMARK_PARTS["body"], LANDMARK_PARTS["face"]
 WIDTH, HEIGHT = 480, 512  # not square, so that a mixed-up axis shows
+NUM_FRAMES = 12
 
 
-def astronaut_frames(num_frames: int = 4) -> list[Frame]:
+def astronaut_images(num_frames: int = NUM_FRAMES) -> list[np.ndarray]:
     """An astronaut, facing the camera from hips up, who drifts to the right."""
     image = skimage.data.astronaut()
-    return [
-        Frame(10 + i, i / 25, np.ascontiguousarray(image[:, 12 - 4 * i :][:, :WIDTH]))
-        for i in range(num_frames)
-    ]
+    starts = np.linspace(24, 0, num_frames).astype(int)
+    return [np.ascontiguousarray(image[:, start:][:, :WIDTH]) for start in starts]
 
 
-def detect(frames: list[Frame], detector: Detector | None = None) -> list[Landmarks]:
-    return (detector or HolisticDetector()).detect(iter(frames), lambda done: None)
+def grey(value: int = 90) -> np.ndarray:
+    return np.full((HEIGHT, WIDTH, 3), value, np.uint8)
 
 
 @pytest.fixture(scope="module")
-def astronaut() -> Landmarks:
-    (landmarks,) = detect(astronaut_frames())
+def engine() -> Engine:
+    return open_engine("cpu")
+
+
+def refuse(text: str) -> None:
+    raise AssertionError(f"no warning was expected, got: {text}")
+
+
+def detect(engine: Engine, images: list[np.ndarray], **told) -> list[Landmarks]:
+    """The landmarks of everybody in the pictures."""
+    detector = Detector(engine=engine, model="full", warn=refuse)
+    video = video_of(images)
+    tracks = detector.find(video, 0.0, None, told.get("finding", lambda done: None))
+    if not tracks:
+        return []
+    return detector.follow(
+        video,
+        0.0,
+        None,
+        tracks,
+        range(len(tracks)),
+        told.get("detecting", lambda done: None),
+        told.get("show", lambda *seen: None),
+    )
+
+
+@pytest.fixture(scope="module")
+def astronaut(engine) -> Landmarks:
+    (landmarks,) = detect(engine, astronaut_images())
     return landmarks
 
 
@@ -48,30 +75,9 @@ def hint(landmarks: Landmarks, name: str) -> np.ndarray:
     return landmarks.hints[0, BODY_LANDMARK_INDEX[name]]
 
 
-def test_numbers_are_those_of_mediapipe(astronaut):
-    from mediapipe.python.solutions.holistic import Holistic
-
-    with Holistic(smooth_landmarks=False, refine_face_landmarks=True) as holistic:
-        results = [holistic.process(frame.image) for frame in astronaut_frames()]
-    for i_frame, result in enumerate(results):
-        body = result.pose_landmarks.landmark
-        expected = [(point.x * WIDTH, point.y * HEIGHT) for point in body]
-        np.testing.assert_allclose(astronaut.points_px[i_frame, BODY], expected, atol=1e-3)
-        expected = [point.visibility for point in body]
-        np.testing.assert_allclose(astronaut.confidence[i_frame, BODY], expected, atol=1e-6)
-        expected = [(p.x, p.y, p.z) for p in result.pose_world_landmarks.landmark]
-        np.testing.assert_allclose(astronaut.hints[i_frame, BODY], expected, atol=1e-6)
-        face = result.face_landmarks.landmark
-        expected = [(point.x * WIDTH, point.y * HEIGHT, point.z * WIDTH) for point in face]
-        np.testing.assert_allclose(astronaut.hints[i_frame, FACE], expected, atol=1e-3)
-        np.testing.assert_allclose(
-            astronaut.points_px[i_frame, FACE], np.array(expected)[:, :2], atol=1e-3
-        )
-
-
-def test_frames_keep_their_numbers_and_times(astronaut):
-    np.testing.assert_array_equal(astronaut.frame_index, [10, 11, 12, 13])
-    np.testing.assert_allclose(astronaut.time_s, [0.0, 0.04, 0.08, 0.12])
+def test_every_frame_has_its_row(astronaut):
+    np.testing.assert_array_equal(astronaut.frame_index, np.arange(NUM_FRAMES))
+    np.testing.assert_allclose(astronaut.time_s, np.arange(NUM_FRAMES) / 25)
     assert astronaut.image_size == (WIDTH, HEIGHT)
     assert astronaut.is_seen.all()
 
@@ -79,13 +85,22 @@ def test_frames_keep_their_numbers_and_times(astronaut):
 def test_the_astronaut_is_where_she_is_in_the_picture(astronaut):
     """Places read off the picture by eye, to 12 pixels."""
     for name, place in {
-        "nose": (208, 128),
-        "left_eye": (236, 104),
-        "right_eye": (190, 102),
+        "nose": (196, 128),
+        "left_eye": (224, 104),
+        "right_eye": (178, 102),
     }.items():
         np.testing.assert_allclose(at(astronaut, name), place, atol=12)
     middle = astronaut.points_px[0, FACE].mean(axis=0)
     np.testing.assert_allclose(middle, at(astronaut, "nose"), atol=20)
+
+
+def test_the_landmarks_drift_with_her(astronaut):
+    """Also in the frames between the first pass's key frames."""
+    place = astronaut.points_px[:, BODY, 0][:, :13].mean(axis=1)
+    truth = 24 - np.linspace(24, 0, NUM_FRAMES).astype(int)
+    slope, start = np.polyfit(truth, place, 1)
+    assert slope == pytest.approx(1.0, abs=0.1)
+    np.testing.assert_allclose(place, start + slope * truth, atol=3)
 
 
 @pytest.mark.parametrize("part", ["eye", "ear", "shoulder", "elbow", "hip"])
@@ -106,14 +121,30 @@ def test_hints_are_metres_in_camera_axes(astronaut):
     assert nose_tip[2] < left_ear[2]
 
 
-def test_frames_without_the_person_are_zero():
-    empty = [Frame(i, i / 25, np.full((HEIGHT, WIDTH, 3), 90, np.uint8)) for i in range(3)]
-    later = [Frame(3 + i, (3 + i) / 25, f.image) for i, f in enumerate(astronaut_frames(3))]
-    (landmarks,) = detect(empty + later)
-    np.testing.assert_array_equal(landmarks.is_seen, [False] * 3 + [True] * 3)
-    for values in (landmarks.points_px, landmarks.hints, landmarks.confidence):
-        assert not values[:3].any()
+def test_the_astronaut_smiles(astronaut):
+    scores = astronaut.face_scores.mean(axis=0)
+    for side in ("Left", "Right"):
+        assert scores[ARKIT_INDEX[f"mouthSmile{side}"]] > 0.5
+        assert scores[ARKIT_INDEX[f"eyeBlink{side}"]] < 0.4
+    assert scores[ARKIT_INDEX["jawOpen"]] < 0.3
+    assert scores[ARKIT_INDEX["tongueOut"]] == 0
+
+
+def test_frames_without_the_person_are_zero(engine):
+    (landmarks,) = detect(engine, [grey()] * 10 + astronaut_images(11) + [grey()] * 10)
+    np.testing.assert_array_equal(np.flatnonzero(landmarks.is_seen), np.arange(10, 21))
+    unseen = ~landmarks.is_seen
+    for name in ("points_px", "hints", "confidence", "face_scores"):
+        values = getattr(landmarks, name)
+        assert not values[unseen].any()
         assert np.isfinite(values).all()
+
+
+def test_a_short_absence_stays_empty_and_the_person_the_same(engine):
+    images = astronaut_images(24)
+    images[10:13] = [grey()] * 3
+    (landmarks,) = detect(engine, images)
+    np.testing.assert_array_equal(np.flatnonzero(~landmarks.is_seen), [10, 11, 12])
 
 
 def test_a_landmark_without_confidence_has_no_place(astronaut):
@@ -122,68 +153,59 @@ def test_a_landmark_without_confidence_has_no_place(astronaut):
     assert not astronaut.hints[is_missing].any()
 
 
-def test_a_video_without_a_person_holds_nobody():
-    noise = np.random.default_rng(0).integers(0, 255, (3, 120, 160, 3), np.uint8)
-    assert detect([Frame(i, i / 25, image) for i, image in enumerate(noise)]) == []
-
-
-def test_no_frames_hold_nobody():
-    assert detect([]) == []
-
-
-@pytest.mark.parametrize("block", [1, 3, 4])
-def test_rows_survive_the_blocks_they_are_stored_in(astronaut, monkeypatch, block):
-    monkeypatch.setattr("core.detect.holistic._BLOCK", block)
-    (landmarks,) = detect(astronaut_frames())
-    for name in ("frame_index", "time_s", "points_px", "hints", "confidence"):
-        np.testing.assert_array_equal(getattr(landmarks, name), getattr(astronaut, name))
-
-
-def test_a_detector_serves_one_video_after_the_other(astronaut):
-    detector = HolisticDetector()
-    for _ in range(2):
-        (again,) = detect(astronaut_frames(), detector)
-        np.testing.assert_array_equal(again.points_px, astronaut.points_px)
-
-
-def test_progress_counts_the_frames():
-    done = []
-    HolisticDetector().detect(astronaut_frames(3), done.append)
-    assert done == [1, 2, 3]
-
-
-def test_standard_output_stays_clean(capfd):
-    detect(astronaut_frames(1))
-    out, err = capfd.readouterr()
-    assert out == ""
-    assert "XNNPACK" not in err
-
-
-def test_importing_the_detector_does_not_import_mediapipe():
-    code = "import sys, core.detect.holistic; sys.exit('mediapipe' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
 @pytest.mark.parametrize(
-    ("palm_m", "gap_m", "trust"),
+    "images",
     [
-        (0.09, 0.0, 1.0),
-        (0.09, 0.09, 1.0),
-        (0.09, 0.175, 0.5),  # halfway between 0.4 and 1 forearms
-        (0.09, 0.5, 0.1),
-        (0.02, 0.0, 0.1),
-        (0.0375, 0.0, 0.5),
-        (0.4, 0.0, 0.1),
+        list(np.random.default_rng(0).integers(0, 255, (6, 120, 160, 3), np.uint8)),
+        [grey(0)] * 6,
+        [np.zeros((64, 64, 3), np.uint8)] * 6,
     ],
+    ids=["noise", "black", "tiny"],
 )
-def test_a_hand_that_does_not_fit_its_arm_is_trusted_less(palm_m, gap_m, trust):
-    px_per_metre = 300.0
-    hints = np.zeros((NUM_LANDMARKS, 3))
-    hints[BODY] = np.random.default_rng(0).normal(scale=0.4, size=(33, 3))
-    elbow, wrist = (BODY_LANDMARK_INDEX[f"left_{name}"] for name in ("elbow", "wrist"))
-    hints[wrist] = hints[elbow] + [0.0, 0.15, 0.2]  # a forearm of 0.25 m, partly towards us
-    points_px = hints[:, :2] * px_per_metre + 500
-    hand = LANDMARK_PARTS["left_hand"]
-    points_px[hand] = points_px[wrist] + [gap_m * px_per_metre, 0]
-    hints[hand][9] = [0, palm_m * px_per_metre, 0]
-    assert _hand_trust("left", points_px, hints) == pytest.approx(trust, abs=1e-6)
+def test_a_video_without_a_person_holds_nobody(engine, images):
+    assert detect(engine, images) == []
+
+
+@pytest.mark.parametrize("longest", [1, 5])
+def test_chunks_do_not_change_what_is_seen(engine, astronaut, monkeypatch, longest):
+    monkeypatch.setitem(follow_module._CHUNK_FRAMES, "cpu", longest)
+    (landmarks,) = detect(engine, astronaut_images())
+    off = np.abs(landmarks.points_px[:, BODY] - astronaut.points_px[:, BODY])
+    assert off.max() < 0.1
+
+
+def test_progress_counts_the_frames(engine):
+    finding, detecting = [], []
+    detect(engine, astronaut_images(), finding=finding.append, detecting=detecting.append)
+    for done in (finding, detecting):
+        assert done[-1] == NUM_FRAMES
+        assert done == sorted(set(done))
+
+
+def test_landmarks_are_shown_as_they_are_made(engine, astronaut):
+    shown = []
+    detect(engine, astronaut_images(), show=lambda *seen: shown.append(seen))
+    assert [person for person, *_ in shown] == [0] * NUM_FRAMES
+    np.testing.assert_allclose([time_s for _, time_s, *_ in shown], astronaut.time_s)
+    for row, (*_, points_px, confidence) in enumerate(shown):
+        assert points_px.shape == (NUM_LANDMARKS, 2)
+        is_sure = confidence[:13] > 0.9
+        np.testing.assert_allclose(
+            points_px[:13][is_sure], astronaut.points_px[row, :13][is_sure], atol=0.1
+        )
+
+
+def test_a_range_is_numbered_as_the_video(engine):
+    video = video_of(astronaut_images())
+    detector = Detector(engine=engine, model="lite", warn=refuse)
+    tracks = detector.find(video, 0.2, 0.4, lambda done: None)
+    (landmarks,) = detector.follow(
+        video, 0.2, 0.4, tracks, [0], lambda done: None, lambda *seen: None
+    )
+    np.testing.assert_array_equal(landmarks.frame_index, np.arange(5, 11))
+    assert landmarks.is_seen.all()
+
+
+def test_importing_the_detector_reads_no_network_and_no_mediapipe():
+    code = "import sys, core.detect.detector; sys.exit('mediapipe' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

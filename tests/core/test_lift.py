@@ -10,8 +10,8 @@ from core.body.skinning import joints_from_pose
 from core.lift.analytic import AnalyticLifter
 from core.lift.rest import reference_body
 from core.rotation import rotvec_to_matrix
-from core.skeletons import ARKIT_INDEX, JOINT_INDEX, LANDMARK_PARTS
-from tests.core.synthetic import FOCAL_PX, angle_deg, landmarks_of, rotations_from, scores
+from core.skeletons import JOINT_INDEX, LANDMARK_PARTS
+from tests.core.synthetic import FOCAL_PX, angle_deg, landmarks_of, rotations_from
 
 T = 8
 WALK = {
@@ -130,60 +130,6 @@ def test_head_turns_as_the_face_does():
     neck, head = JOINT_INDEX["neck"], JOINT_INDEX["head"]
     seen = motion.rotations[:, neck] @ motion.rotations[:, head]
     assert angle_deg(seen, truth[:, neck] @ truth[:, head]).max() < 2
-
-
-@pytest.mark.parametrize(
-    "name", ["jawOpen", "mouthSmileLeft", "eyeBlinkRight", "browInnerUp", "mouthPucker"]
-)
-def test_a_face_unit_is_found_and_found_alone(name):
-    wave = np.concatenate([np.zeros(12), np.linspace(0, 1, 6)]).astype(np.float32)
-    landmarks = landmarks_of(rotations_from(len(wave)), scores(len(wave), **{name: wave}))
-    found = lift(near_face(landmarks)).arkit.numpy()
-    i_unit = ARKIT_INDEX[name]
-    # The head's rigid fit takes a part of what small units move.
-    assert np.abs(found[:, i_unit] - wave).max() < 0.15
-    others = np.delete(found, i_unit, 1).max(0)
-    assert others.max() < 0.35
-
-
-def near_face(landmarks):
-    """The landmarks with the face four times as large, so that its size counts in full."""
-    face = LANDMARK_PARTS["face"]
-    near = landmarks.points_px.copy()
-    middle = near[:, face].mean((0, 1))
-    near[:, face] = middle + 4 * (near[:, face] - middle)
-    return dataclasses.replace(landmarks, points_px=near)
-
-
-@pytest.mark.parametrize("name", ["eyeLookDown", "eyeLookUp"])
-def test_lids_that_follow_the_gaze_are_no_blink(name):
-    wave = np.concatenate([np.zeros(12), np.linspace(0, 1, 6)]).astype(np.float32)
-    turn = np.zeros((len(wave), 3), np.float32)
-    turn[:, 0] = wave * (0.35 if name == "eyeLookDown" else -0.35)
-    eyes = {f"{side}_eye_smplhf": turn for side in ("left", "right")}
-    lids = {f"{name}{side}": wave for side in ("Left", "Right")}
-    landmarks = landmarks_of(rotations_from(len(wave), **eyes), scores(len(wave), **lids))
-    motion = lift(near_face(landmarks))
-    for side, eye in (("Left", "left_eye_smplhf"), ("Right", "right_eye_smplhf")):
-        found = motion.arkit[:, ARKIT_INDEX[f"{name}{side}"]]
-        # The corners of the eyes move a little with the lids, and the gaze is counted from them.
-        np.testing.assert_allclose(found, wave, atol=0.25)
-        for unit in ("eyeBlink", "eyeWide"):
-            assert motion.arkit[:, ARKIT_INDEX[f"{unit}{side}"]].max() < 0.25
-        error = angle_deg(
-            motion.rotations[:, JOINT_INDEX[eye]], rotvec_to_matrix(torch.from_numpy(turn))
-        )
-        assert error.max() < 5
-
-
-def test_small_faces_give_no_expression():
-    landmarks = landmarks_of(rotations_from(T), scores(T, jawOpen=np.linspace(0, 1, T)))
-    face = LANDMARK_PARTS["face"]
-    tiny = landmarks.points_px.copy()
-    tiny[:, face] = tiny[:, face].mean((0, 1)) + 0.01 * (tiny[:, face] - tiny[:, face].mean((0, 1)))
-    motion = lift(dataclasses.replace(landmarks, points_px=tiny))
-    assert motion.arkit.max() == 0
-    assert motion.confidence[:, JOINT_INDEX["jaw"]].max() == 0
 
 
 def test_the_pelvis_is_placed_where_it_was():

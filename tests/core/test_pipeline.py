@@ -9,10 +9,11 @@ import pytest
 
 from core.body.measures import MEASURE_NAMES
 from core.config import CaptureConfig, CaptureJob
+from core.image_files import read_image
 from core.motion import Motion, read_motion
-from core.pipeline import capture
-from core.protocol import Message, Progress
-from core.skeletons import JOINT_INDEX
+from core.pipeline import capture, list_people
+from core.protocol import Message, People, Progress, Seen
+from core.skeletons import JOINT_INDEX, PREVIEW_LANDMARKS
 from core.video import open_video
 from tests.core.clips import (
     NUM_FRAMES,
@@ -33,7 +34,8 @@ def refuse(text: str) -> None:
 
 def capture_motion(video: Path, folder: Path, **settings) -> Motion:
     job = CaptureJob(video=video, output=folder / "motion.npz", config=CaptureConfig(**settings))
-    return read_motion(capture(job, lambda message: None), refuse)
+    (path,) = capture(job, lambda message: None)
+    return read_motion(path, refuse)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def demo(tmp_path_factory) -> tuple[Path, list[Message]]:
         overlay=folder / "overlay.mp4",
         config=CaptureConfig(start_s=START_S, end_s=END_S),
     )
-    assert capture(job, messages.append) == job.output
+    assert capture(job, messages.append) == [job.output]
     return folder, messages
 
 
@@ -111,15 +113,69 @@ def test_nothing_else_is_left(demo):
 
 def test_progress_goes_through_the_stages(demo):
     _, messages = demo
-    assert {type(message) for message in messages} == {Progress}
-    stages = list(dict.fromkeys(message.stage for message in messages))
-    assert stages == ["Detecting", "Solving", "Writing", "Overlay"]
+    assert {type(message) for message in messages} == {Progress, Seen}
+    told = [message for message in messages if isinstance(message, Progress)]
+    stages = list(dict.fromkeys(message.stage for message in told))
+    assert stages == ["Finding people", "Detecting", "Solving", "Writing", "Overlay"]
     for stage in stages:
-        done = [message.done for message in messages if message.stage == stage]
-        (total,) = {message.total for message in messages if message.stage == stage}
+        done = [message.done for message in told if message.stage == stage]
+        (total,) = {message.total for message in told if message.stage == stage}
         assert done[0] == 0
         assert done[-1] == total
         assert done == sorted(set(done))
+
+
+def test_landmarks_are_told_while_they_are_made(demo):
+    folder, messages = demo
+    motion = read_motion(folder / "motion.npz", refuse)
+    seen = [message for message in messages if isinstance(message, Seen)]
+    assert seen
+    for message in seen:
+        row = int(np.abs(motion.time_s - message.time_s).argmin())
+        assert message.person == 0
+        assert message.image_size == [1768, 994]
+        points_px = motion.landmarks_px[row, list(PREVIEW_LANDMARKS)][:5]
+        np.testing.assert_allclose(message.points_px[:5], points_px, atol=0.1)
+
+
+def test_everybody_stands_where_they_stood_to_each_other(tmp_path):
+    """The man on the hut is farther away than the woman who walks before it."""
+    job = CaptureJob(
+        video=need_demo_clip(),
+        output=tmp_path / "motion.npz",
+        config=CaptureConfig(start_s=3.2, end_s=4.8, person=None, pose_model="full"),
+    )
+    outputs = capture(job, lambda message: None)
+    assert [path.name for path in outputs] == ["motion.npz", "motion_person1.npz"]
+    motions = [read_motion(path, refuse) for path in outputs]
+    assert [motion.person for motion in motions] == [0, 1]
+    places_px = [motion.landmarks_px[0, :33].mean(axis=0) for motion in motions]
+    (man_px, man), (woman_px, woman) = sorted(
+        zip(places_px, motions, strict=True), key=lambda pair: pair[0][1]
+    )
+    across, away, _ = man.joints_world[0, 0] - woman.joints_world[0, 0]
+    assert 1.0 < away < 6.0
+    assert np.sign(across) == np.sign(man_px[0] - woman_px[0])
+    assert abs(across) < 4.0
+
+
+def test_the_people_are_listed_with_their_pictures(tmp_path):
+    messages = []
+    job = CaptureJob(
+        task="people",
+        video=need_demo_clip(),
+        output=tmp_path,
+        config=CaptureConfig(start_s=3.2, end_s=4.8),
+    )
+    outputs = list_people(job, messages.append)
+    (people,) = (message.people for message in messages if isinstance(message, People))
+    assert [found["person"] for found in people] == [0, 1]
+    assert [found["thumbnail"] for found in people] == [str(path) for path in outputs]
+    for found, path in zip(people, outputs, strict=True):
+        assert 3.2 <= found["first_s"] < found["last_s"] <= 4.8
+        assert 0.5 < found["share"] <= 1.0
+        height, width = read_image(path).shape[:2]
+        assert min(height, width) > 30
 
 
 def test_smoothing_can_be_switched_off(demo, tmp_path):
@@ -168,7 +224,7 @@ def test_an_image_sequence(tmp_path):
     check_standing(motion)
 
 
-@pytest.mark.parametrize("stage", ["Detecting", "Solving", "Writing", "Overlay"])
+@pytest.mark.parametrize("stage", ["Finding people", "Detecting", "Solving", "Writing", "Overlay"])
 def test_a_cancelled_capture_leaves_nothing_half_written(tmp_path, stage):
     video, folder = write_person(tmp_path / "video.mp4"), tmp_path / "out"
     folder.mkdir()

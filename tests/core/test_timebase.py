@@ -57,10 +57,6 @@ def test_a_landmark_seen_on_one_side_of_a_moment_counts_whole():
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_fewer_than_two_frames_are_refused(count):
-    landmarks = landmarks_of(rotations_from(2))
-    short = {
-        name: getattr(landmarks, name)[:count]
-        for name in ("frame_index", "time_s", "points_px", "hints", "confidence")
-    }
+    short = landmarks_of(rotations_from(2)).at_rows(slice(count))
     with pytest.raises(VideoError, match=f"has {count} frame.*at least 2"):
-        even_rows(dataclasses.replace(landmarks, **short))
+        even_rows(short)

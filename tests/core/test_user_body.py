@@ -1,7 +1,6 @@
 """A user's own SMPL-X file, with a made-up one of its exact sizes."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -168,8 +167,8 @@ def test_a_face_that_cannot_be_solved_is_warned_of(monkeypatch, tmp_path, body, 
     used = body if has_landmarks else dataclasses.replace(body, inner_face=None)
     monkeypatch.setattr(pipeline, "load_body", lambda path: used)
     monkeypatch.setattr(pipeline, "open_video", lambda path: None)
-    monkeypatch.setattr(pipeline, "HolisticDetector", SimpleNamespace)
-    monkeypatch.setattr(pipeline, "detect_person", lambda *args: landmarks_of(rotations_from(T)))
+    monkeypatch.setattr(pipeline, "find_people", lambda *args: [None])
+    monkeypatch.setattr(pipeline, "detect", lambda *args: {0: landmarks_of(rotations_from(T))})
     messages = []
     job = CaptureJob(video=tmp_path / "clip.mp4", output=tmp_path / "motion.npz", config=CONFIG)
     pipeline.capture(job, messages.append)

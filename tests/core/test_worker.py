@@ -10,7 +10,7 @@ import pytest
 
 from core.config import CaptureConfig, CaptureJob
 from core.motion import read_motion
-from core.protocol import Done, Failed, Message, Progress, line_to_message
+from core.protocol import Done, Failed, Message, Progress, Seen, line_to_message
 from tests.core import clips
 
 WORKER = ("-m", "core.worker")
@@ -22,9 +22,20 @@ from core import worker
 def capture(job, send):
     print("a library prints")
     os.system("echo a native library prints")
-    return job.output
+    return [job.output]
 
-sys.modules["core.pipeline"] = types.SimpleNamespace(capture=capture)
+sys.modules["core.pipeline"] = types.SimpleNamespace(capture=capture, list_people=None)
+sys.exit(worker.main())
+"""
+# A worker whose results tell which task it did.
+TASK_WORKER = """
+import sys, types
+from core import worker
+
+sys.modules["core.pipeline"] = types.SimpleNamespace(
+    capture=lambda job, send: ["a motion", "another motion"],
+    list_people=lambda job, send: ["a picture"],
+)
 sys.exit(worker.main())
 """
 
@@ -61,9 +72,23 @@ def test_a_job_ends_with_the_path_of_its_motion(tmp_path):
     status, (*work, done) = finish(start_worker(job_line(video)))
     assert status == 0
     assert done == Done([str(tmp_path / "motion.npz")])
-    assert all(isinstance(message, Progress) for message in work)
-    assert list(dict.fromkeys(p.stage for p in work)) == ["Detecting", "Solving", "Writing"]
+    stages = dict.fromkeys(m.stage for m in work if isinstance(m, Progress))
+    assert list(stages) == ["Finding people", "Detecting", "Solving", "Writing"]
+    sights = [message for message in work if isinstance(message, Seen)]
+    assert sights
+    assert all(isinstance(message, Progress | Seen) for message in work)
+    assert {tuple(seen.image_size) for seen in sights} == {(292, 520)}
     assert read_motion(tmp_path / "motion.npz", pytest.fail).source == "one.mp4"
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"),
+    [("capture", ["a motion", "another motion"]), ("people", ["a picture"])],
+)
+def test_the_worker_does_the_task_of_the_job(tmp_path, task, outputs):
+    job = CaptureJob(task=task, video=tmp_path / "a.mp4", output=tmp_path)
+    outcome = finish(start_worker(job.to_line(), "-c", TASK_WORKER))
+    assert outcome == (0, [Done(outputs)])
 
 
 def test_what_a_user_can_mend_is_a_sentence(tmp_path):
@@ -98,9 +123,9 @@ def test_prints_of_libraries_go_to_the_log(tmp_path):
 def test_the_worker_ends_when_its_stdin_closes(tmp_path):
     job = CaptureJob(video=clips.need_demo_clip(), output=tmp_path / "motion.npz")
     with start_worker(job.to_line()) as process:
-        assert line_to_message(process.stdout.readline()).stage == "Detecting"
+        assert line_to_message(process.stdout.readline()).stage == "Finding people"
         process.stdin.close()
-        stages = {line_to_message(line).stage for line in process.stdout}
+        messages = [line_to_message(line) for line in process.stdout]
     assert process.returncode == 1
-    assert stages <= {"Detecting"}
+    assert not any(isinstance(message, Done) for message in messages)
     assert not list(tmp_path.iterdir())
