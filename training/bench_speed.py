@@ -73,15 +73,18 @@ def compare(clip: Path, folder: Path, device: str) -> None:
 def copy_mediapipe(folder: Path) -> None:
     """MediaPipe's package with all three pose networks, in ``folder``."""
     sys.path.insert(0, str(ROOT / "tools"))
-    from convert_networks import NPM, fetch_packages
+    from convert_networks import POSE_PACKAGE, fetch_packages
 
     spec = importlib.util.find_spec("mediapipe")
     assert spec is not None
     assert spec.origin is not None
-    package = shutil.copytree(Path(spec.origin).parent, folder / "mediapipe")
+    installed = Path(spec.origin).parent
+    package = shutil.copytree(installed, folder / "mediapipe")
+    # Its own shared libraries lie beside it.
+    (folder / "mediapipe.libs").symlink_to(installed.with_name("mediapipe.libs"))
     sources = fetch_packages(folder)
     for name in ("pose_landmark_lite.tflite", "pose_landmark_heavy.tflite"):
-        (package / "modules/pose_landmark" / name).write_bytes(sources.read(NPM, name))
+        (package / "modules/pose_landmark" / name).write_bytes(sources.read(POSE_PACKAGE, name))
 
 
 def run_apart(clip: Path, what: str, model: str, device: str, package: Path | None = None) -> float:

@@ -17,7 +17,7 @@ FOUND = 0.5  # score from which MediaPipe takes a body for seen
 # A region is drawn anew where the pose found in it asks for another one: by the distance of the
 # centres in sizes, by the factor between the sizes, by the angle in radians.
 _CENTRE_OFF, _SIZE_OFF, _ANGLE_OFF = 0.1, 1.15, 0.25
-_SURE = 0.9  # score; what is less sure is looked at a second and third time
+_SURE = 0.8  # score; what is less sure is looked at a second and third time
 _WIDER = 1.25  # the second look's region
 _SAME_POSE = 0.08  # mean distance, in regions' sizes, up to which two looks are averaged
 # The chosen person's landmarks are another's when they lie so much closer to where the other is.

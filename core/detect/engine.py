@@ -16,6 +16,8 @@ from .network import Network
 
 Outputs = dict[str, Tensor]
 
+_NUM_CORES = torch.get_num_threads()  # before this process is told to use one
+
 _PROBE = "hand_recrop"  # the smallest network that looks at pictures
 _PROBE_TOLERANCE = 1.0  # of values 0..256, in half precision
 # On the CPU as many as keep the largest tensors within one of glibc's heaps of 64 MB: what does not
@@ -40,7 +42,7 @@ class Engine:
         self.dtype = dtype
         self._networks: dict[str, Network] = {}
         self._batch_sizes: dict[str, int] = {}
-        self._num_workers = torch.get_num_threads() if device.type == "cpu" else 1
+        self._num_workers = _NUM_CORES if device.type == "cpu" else 1
         self._workers = ThreadPoolExecutor(
             self._num_workers, "network", initializer=_use_one_thread
         )
@@ -103,6 +105,9 @@ def open_engine(device: str = "auto", warn: Callable[[str], None] = warnings.war
 
     A device that does not work is replaced by the CPU, and ``warn`` is told why.
     """
+    # The small work between the networks: threads that wait for each other at every step of it are a
+    # few times slower than one as soon as another program wants a core.
+    torch.set_num_threads(1)
     cpu = Engine(torch.device("cpu"), torch.float32)
     if device == "auto":
         device = _best_device(warn)

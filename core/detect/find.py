@@ -77,12 +77,12 @@ class _Chunk:
         for closer in (False, True):
             self._detect([i for i, c in enumerate(self.is_closer) if c == closer], closer=closer)
         for i, frame in enumerate(self.frames):
-            lost = tracker.lost_regions(self.sightings[i], frame.time_s)
-            if len(lost):
-                self._see([i] * len(lost), torch.from_numpy(lost), is_detected=False)
+            doubtful = tracker.doubtful_regions(self.sightings[i], frame.time_s)
+            if len(doubtful):
+                self._see([i] * len(doubtful), torch.from_numpy(doubtful), is_detected=False)
                 lost = tracker.lost_regions(self.sightings[i], frame.time_s)
-            if len(lost) and not self.is_closer[i]:
-                self._detect([i], closer=True)
+                if len(lost) and not self.is_closer[i]:
+                    self._detect([i], closer=True)
             for trail in tracker.add(self.sightings[i], frame.time_s):
                 keep_best(trail, self.pictures[i])
 

@@ -71,6 +71,7 @@ _EXCHANGED, _MIRRORED_DEPTH = 1.0, 4.2  # in the long run the network is right
 _POSTURE = 6.0  # knees or elbows crossed, feet and nose backwards
 _KNEES_M, _ELBOWS_M, _FORWARD_M = 0.08, 0.12, 0.15  # so far the other way to cost it in full
 _FACE_BEHIND = 1.7  # the face's own network saw a face on a back
+_HEAD_TURN = 0.15  # share of the way backwards that a head turns against its body
 _WALK_BACKWARDS = 0.5
 _WALK_SPEED = (0.6, 1.2)  # metres a second to or from the camera, from no weight to full
 _WALK_WINDOW_S = 0.5  # either side
@@ -92,6 +93,7 @@ def repair_flips(landmarks: Landmarks) -> None:
 def _turn_back(landmarks: Landmarks, frames: np.ndarray, state: int) -> None:
     points_px, hints, confidence = landmarks.points_px, landmarks.hints, landmarks.confidence
     turned = _about_own_joints(hints[frames, _BODY])
+    changed = [_TORSO_ROWS, _ARM_ROWS, _LEG_ROWS] if state & _DEPTH else []
     for part, part_rows in _PARTS.items():
         if not state & part:
             continue
@@ -99,18 +101,16 @@ def _turn_back(landmarks: Landmarks, frames: np.ndarray, state: int) -> None:
         turned[:, part_rows] = turned[:, other] * (1, 1, -1)
         for values in (points_px, confidence):
             values[np.ix_(frames, part_rows)] = values[np.ix_(frames, other)]
-        confidence[np.ix_(frames, part_rows)] *= _FLIPPED_TRUST
-    if state & _ARMS:  # the hands' own networks saw their depth right
-        for values in (points_px, hints, confidence):
-            left = values[frames, _LEFT_HAND].copy()
-            values[frames, _LEFT_HAND] = values[frames, _RIGHT_HAND]
-            values[frames, _RIGHT_HAND] = left
-        confidence[frames, _LEFT_HAND] *= _FLIPPED_TRUST
-        confidence[frames, _RIGHT_HAND] *= _FLIPPED_TRUST
+        changed.append(part_rows)
     if state & _DEPTH:
         turned[..., 2] *= -1
-        confidence[frames, _BODY] *= _FLIPPED_TRUST
     hints[frames, _BODY] = _about_mid_hip(turned)
+    if state & _ARMS:  # the hands' own networks saw their depth right
+        hands = np.r_[_LEFT_HAND, _RIGHT_HAND]
+        for values in (points_px, hints, confidence):
+            values[np.ix_(frames, hands)] = values[np.ix_(frames, np.r_[_RIGHT_HAND, _LEFT_HAND])]
+        changed.append(hands)
+    confidence[np.ix_(frames, np.unique(np.concatenate(changed)))] *= _FLIPPED_TRUST
 
 
 def _about_own_joints(hints: np.ndarray) -> np.ndarray:
@@ -208,7 +208,7 @@ def _state_costs(hints: np.ndarray, has_face: np.ndarray, towards: np.ndarray) -
         _EXCHANGED * (_STATES & _EXCHANGES > 0)
         + _MIRRORED_DEPTH * has_depth
         + _POSTURE * posture
-        + _FACE_BEHIND * has_face[:, None] * _soft_step(away / 0.15 - 1)
+        + _FACE_BEHIND * has_face[:, None] * _soft_step(away / _HEAD_TURN - 1)
         + _WALK_BACKWARDS * towards[:, None] * away
     )
 

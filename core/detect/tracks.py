@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,7 +21,8 @@ _CLEAR = 0.7  # share of a body's box that no other covers, from which its colou
 # box covers most of the other, and elsewhere) and the factor between their sizes.
 _SAME_HEAD, _SAME_WITHIN, _SAME_COVER, _SAME_PLACE, _SAME_SIZE = 0.05, 0.2, 0.85, 0.1, 1.5
 # Least sureness of newcomers, and of who is known: of hands, bushes and mixed bodies it is lower.
-_BORN, _KNOWN = 0.5, 0.4
+# Who is known and seen less surely than the last of them is looked for once more.
+_BORN, _KNOWN, _PLAIN = 0.5, 0.4, 0.7
 # Sureness at which a look tells nothing, as its colours are of anything, and at which it tells all.
 _BLIND, _SHARP = 0.3, 0.7
 
@@ -38,7 +39,7 @@ _REACH, _REACH_PER_S = 0.3, 1.5
 # changed look, and a look of one's own a broken course.
 _OFF, _OFF_PER_S = 0.08, 0.25
 _LOOK_NOISE, _LOOK_OFF, _LOOK_CAP = 0.12, 0.08, 12.0
-_ABSENT_PER_S = 1.0  # cost of having been lost: who was away for long must look much alike
+_ABSENT_PER_S = 1.5  # cost of having been lost: who was away for long must look much alike
 _COST_LIMIT = 14.0
 
 
@@ -170,12 +171,22 @@ class Tracker:
         self.trails: list[Trail] = []
         self._live: list[Trail] = []
 
+    def doubtful_regions(self, sightings: list[Sighting], time_s: float) -> np.ndarray:
+        """[L, 4] where those should be whom the sightings of this moment do not show plainly."""
+        pairs = self._pair(sightings, time_s)
+        plain = {id(trail) for trail, sighting in pairs if sighting.sureness >= _PLAIN}
+        return self._expected([trail for trail in self._live if id(trail) not in plain], time_s)
+
     def lost_regions(self, sightings: list[Sighting], time_s: float) -> np.ndarray:
-        """[L, 4] where those should be who are not among the sightings of this moment."""
+        """[L, 4] where those should be whom the sightings of this moment do not show."""
         found = {id(trail) for trail, _ in self._pair(sightings, time_s)}
+        return self._expected([trail for trail in self._live if id(trail) not in found], time_s)
+
+    def _expected(self, trails: list[Trail], time_s: float) -> np.ndarray:
+        """[L, 4] the regions of those of the trails who were not lost long ago."""
         regions = []
-        for trail in self._live:
-            if id(trail) not in found and time_s - trail.last.time_s <= _SEEK_S:
+        for trail in trails:
+            if time_s - trail.last.time_s <= _SEEK_S:
                 region = trail.last.region.copy()
                 region[:2] += trail.shift_at(time_s)
                 regions.append(region)
@@ -208,11 +219,14 @@ class Tracker:
 
 
 def merge_same(sightings: list[Sighting]) -> list[Sighting]:
-    """One sighting a body: those of the detector before others, and the surer first."""
+    """One sighting a body, the surest; it is detected if one of them is."""
     kept: list[Sighting] = []
-    for sighting in sorted(sightings, key=lambda s: (not s.is_detected, -s.sureness)):
-        if not any(_is_same_body(sighting, other) for other in kept):
+    for sighting in sorted(sightings, key=lambda s: -s.sureness):
+        same = next((i for i, other in enumerate(kept) if _is_same_body(sighting, other)), None)
+        if same is None:
             kept.append(sighting)
+        elif sighting.is_detected:
+            kept[same] = replace(kept[same], is_detected=True)
     return kept
 
 

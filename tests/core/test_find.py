@@ -182,8 +182,15 @@ def test_one_picture_is_enough():
     np.testing.assert_allclose(track.points[0, 0], (220, 128), atol=15)  # the nose, by eye
 
 
-def test_small_pictures_show_people_too():
-    images = [cv2.resize(frame.image[130:690, 360:920], (64, 64)) for frame in film(pass_by(6))]
-    (track,) = find(frames_of(*images[:3]))
-    np.testing.assert_allclose(track.points[0, 0], (32, 11), atol=6)
-    assert track.thumbnail.shape[0] == 160
+@pytest.mark.parametrize(("side", "num_people"), [(96, 1), (64, 0)])
+def test_small_pictures_show_people_while_they_can(side, num_people):
+    """He is as high as two thirds of the picture."""
+    images = [
+        cv2.resize(frame.image[130:690, 360:920], (side, side), interpolation=cv2.INTER_AREA)
+        for frame in film(pass_by(6))[:3]
+    ]
+    tracks = find(frames_of(*images))
+    assert len(tracks) == num_people
+    for track in tracks:
+        np.testing.assert_allclose(track.points[0, 0], (side / 2, side / 6), atol=side / 10)
+        assert track.thumbnail.shape[0] == 160

@@ -122,6 +122,16 @@ def test_the_lost_are_expected_on_their_way():
     assert len(tracker.lost_regions([sight(20, 500)], STEP_S * 20)) == 0  # after 3 s
 
 
+def test_who_is_not_seen_plainly_is_looked_for_again():
+    tracker = Tracker()
+    for i in range(3):
+        tracker.add([sight(i, 100), sight(i, 500)], STEP_S * i)
+    seen = [sight(3, 100), replace(sight(3, 500), sureness=0.6)]
+    (region,) = tracker.doubtful_regions(seen, STEP_S * 3)
+    np.testing.assert_allclose(region, tracker.trails[1].last.region, atol=0.1)
+    assert len(tracker.lost_regions(seen, STEP_S * 3)) == 0
+
+
 @pytest.mark.parametrize("change", [{"is_detected": False}, {"sureness": 0.45}])
 def test_newcomers_must_be_detected_and_sure(change):
     unsure = [[replace(sight(i, 300), **change)] for i in range(3)]
@@ -131,10 +141,11 @@ def test_newcomers_must_be_detected_and_sure(change):
 
 
 def test_two_sightings_of_one_body_become_one():
-    """A detection stands, even where another look was surer."""
     detected = replace(sight(0, 300), sureness=0.6)
     followed = replace(sight(0, 310), is_detected=False)
-    assert merge_same([followed, detected]) == [detected]
+    (merged,) = merge_same([detected, followed])
+    assert merged.points is followed.points
+    assert merged.is_detected
 
 
 def test_one_head_has_one_body():
