@@ -100,6 +100,23 @@ def bench_landmarks(folder: Path, _: Path | None) -> None:
     subprocess.run([*module, "--cache", folder], check=True, cwd=ROOT)
 
 
+def bench_confidence(_folder: Path, sets: Path | None) -> None:
+    """How often landmarks of each confidence are right, on the evaluation sets."""
+    run_on_sets("training.bench_confidence", sets)
+
+
+def bench_reprojection(_folder: Path, sets: Path | None) -> None:
+    """How far landmarks lie from the reference joints, before and after flips are repaired."""
+    run_on_sets("training.bench_reprojection", sets)
+
+
+def run_on_sets(module: str, sets: Path | None) -> None:
+    if sets is None:
+        print("left out: no --eval FOLDER was given")
+        return
+    subprocess.run([sys.executable, "-m", module, "--eval", sets], check=True, cwd=ROOT)
+
+
 def bench_memory(folder: Path, _: Path | None) -> None:
     """Peak memory of the worker on ten minutes of 720p."""
     clip = loop_clip(write_hd_clip(folder / "hd.mp4"), folder / "long.mp4", LONG_S)
@@ -222,6 +239,8 @@ BENCHES: dict[str, Callable[[Path, Path | None], None]] = {
     "deformation": bench_deformation,
     "landmarks": bench_landmarks,
     "memory": bench_memory,
+    "confidence": bench_confidence,
+    "reprojection": bench_reprojection,
     "eval": bench_eval,
 }
 

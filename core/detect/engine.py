@@ -105,8 +105,8 @@ def open_engine(device: str = "auto", warn: Callable[[str], None] = warnings.war
 
     A device that does not work is replaced by the CPU, and ``warn`` is told why.
     """
-    # The small work between the networks: threads that wait for each other at every step of it are a
-    # few times slower than one as soon as another program wants a core.
+    # For the small work between the networks: threads that wait for each other at every step of it
+    # are a few times slower than one as soon as another program wants a core.
     torch.set_num_threads(1)
     cpu = Engine(torch.device("cpu"), torch.float32)
     if device == "auto":

@@ -18,9 +18,11 @@ from .scale import px_per_metre
 # Metres a second, and metres a second squared: one and a half times the 99.9th percentiles of 56
 # minutes of the CMU motion capture database at 30 frames a second (mocap.cs.cmu.edu).
 _TRUNK, _MIDDLES, _ENDS = (6.0, 85.0), (9.0, 120.0), (13.0, 190.0)
-_LIMITS_OF = dict.fromkeys(("elbow", "knee"), _MIDDLES) | dict.fromkeys(
-    ("wrist", "pinky", "index", "thumb", "ankle", "heel", "foot_index"), _ENDS
-)
+_LIMITS_OF = {
+    **{name: _MIDDLES for name in ("elbow", "knee")},
+    **{name: _ENDS for name in ("wrist", "pinky", "index", "thumb")},
+    **{name: _ENDS for name in ("ankle", "heel", "foot_index")},
+}
 _BODY_LIMITS = [_LIMITS_OF.get(name.partition("_")[2], _TRUNK) for name in BODY_LANDMARKS]
 # Hands and face jump as a whole, if at all.
 _PART_LIMITS = {"left_hand": _ENDS, "right_hand": _ENDS, "face": _TRUNK}
@@ -28,7 +30,7 @@ _PART_LIMITS = {"left_hand": _ENDS, "right_hand": _ENDS, "face": _TRUNK}
 _NOISE_M = 0.05  # landmarks tremble by this
 _SECONDS_PER_METRE = 0.33  # so much time is left out rather than moving a metre too far
 _GAP_S = 0.05  # and so much more for leaving anything out
-_LEAP_S = 0.25  # believing a leap, after which the landmark stays there, costs no more
+_LEAP_S = 0.2  # believing a leap, after which the landmark stays there, costs no more
 _LOOK_BACK_S = 0.4  # how long an outlier may last
 _MIN_FRAMES = 3
 _JUMPED_TRUST = 0.1
