@@ -81,7 +81,6 @@ class Clip:
     landmarks: Landmarks
     flips: np.ndarray  # [T, 4] bool, of _PARTS
     kinds: list[tuple[str, slice]]
-    truth_px: np.ndarray  # [T, 33, 2] before the flips
 
 
 def main() -> None:
@@ -158,17 +157,14 @@ def film(take: np.ndarray, rate: int, rng: np.random.Generator) -> Clip:
         points_px[rows] += rng.normal(0, 0.03 * size_px, points_px[rows].shape)
         hints[rows] += rng.normal(0, 0.06, hints[rows].shape)
     flips, kinds = _choose_flips(frontal, rate, rng)
-    truth_px = np.float32(points_px)
-    return Clip(_flip(points_px, hints, flips, rate), flips, kinds, truth_px)
+    return Clip(_flip(points_px, hints, flips, rate), flips, kinds)
 
 
 def _to_camera(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """[T, 33, 3] camera axes, of a camera that stands still and shows the whole take."""
     azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 20))
     across = np.cos(elevation)
-    outward = np.array(
-        [across * np.sin(azimuth), np.sin(elevation), across * np.cos(azimuth)]
-    )
+    outward = np.array([across * np.sin(azimuth), np.sin(elevation), across * np.cos(azimuth)])
     right = np.cross(-outward, (0.0, 1.0, 0.0))
     right /= np.linalg.norm(right)
     camera_axes = np.stack([right, np.cross(-outward, right), -outward], 1)
@@ -226,8 +222,8 @@ def _flip(points_px: np.ndarray, hints: np.ndarray, flips: np.ndarray, rate: int
     parts["torso"] = [i for i in range(len(BODY_LANDMARKS)) if i not in limbs]
     hints[:, parts["arms"]] -= hints[:, _SHOULDERS].mean(1, keepdims=True)
     for name, part in parts.items():
-        rows = np.ix_(flips[:, _PARTS.index(name)], part)
-        other = np.ix_(flips[:, _PARTS.index(name)], _MIRRORED[part])
+        frames, part_rows = np.flatnonzero(flips[:, _PARTS.index(name)]), np.array(part)
+        rows, other = np.ix_(frames, part_rows), np.ix_(frames, _MIRRORED[part_rows])
         points_px[rows] = points_px[other]
         hints[rows] = hints[other] * (1, 1, -1)
     hints[flips[:, _PARTS.index("depth")], :, 2] *= -1
@@ -266,3 +262,19 @@ def print_row(rate: int, clips: list[Clip]) -> None:
     cells = [f"{back / max(flipped, 1):.2f} of {flipped}" for back, flipped in found.values()]
     shares = f"{right / (right + wrong):.3f} | {right / (right + missed):.3f}"
     print(f"| {rate} | {shares} | {' | '.join(cells)} |")
+
+
+def find_repairs(landmarks: Landmarks) -> np.ndarray:
+    """[T, 4] bool, which of _PARTS repair_flips turns back; it does so."""
+    before_px, before = landmarks.points_px[:, _BODY].copy(), landmarks.hints[:, _BODY].copy()
+    repair_flips(landmarks)
+    shown = [BODY_LANDMARKS.index(f"left_{name}") for name in ("shoulder", "wrist", "ankle")]
+    has_moved = (landmarks.points_px[:, _BODY] != before_px).any(2)[:, shown]
+    other = before[:, _MIRRORED] * (1, 1, -1)
+    expected = np.where(has_moved[:, :1, None], other, before)[:, _SHOULDERS, 2]
+    is_mirrored = (expected * landmarks.hints[:, _SHOULDERS, 2]).sum(1) < 0
+    return np.concatenate([has_moved, is_mirrored[:, None]], 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,9 +32,9 @@ _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "ALLOC_FAILED")
 class Engine:
     """Runs networks by name. One is read at its first use, and kept.
 
-    On the CPU every core works on items of its own. It is faster than all cores on the same layer,
-    and far faster while other programs want the cores, too: then they wait for each other at
-    every layer.
+    On the CPU every core works on items of its own: as fast as all cores on the same layer, and
+    many times faster while other programs want the cores, too, as cores that share a layer wait
+    for the last of them after each.
     """
 
     def __init__(self, device: torch.device, dtype: torch.dtype) -> None:

@@ -165,6 +165,11 @@ def test_a_face_is_not_on_a_back_even_if_most_frames_say_otherwise():
     assert_repaired(truth, flip(truth, slice(0, 36)))
 
 
+def test_knees_are_not_crossed_even_if_most_frames_say_so():
+    truth = walking(0)
+    assert_repaired(truth, flip(truth, slice(0, 36), ("legs",)))
+
+
 @pytest.mark.parametrize("turns_a_second", [0.0, 0.25, 1.0, -1.0, 2.0])
 @pytest.mark.parametrize("start_deg", [0, 90, 180])
 def test_a_person_who_walks_or_turns_round_is_left_alone(turns_a_second, start_deg):
