@@ -34,7 +34,7 @@ def see_bodies(
 
     poses = look(torch.arange(len(regions), device=regions.device), regions)
     own = regions_of_poses(poses.points)
-    rows = torch.nonzero((poses.score >= FOUND) & is_off(regions, own))[:, 0]
+    rows = torch.nonzero((poses.score >= FOUND) & _is_off(regions, own))[:, 0]
     if len(rows):
         again = look(rows, own[rows])
         better = again.score >= poses.score[rows] - 0.05  # a better region, so as good is better
@@ -47,7 +47,7 @@ def see_bodies(
     return poses
 
 
-def is_off(regions: Tensor, own: Tensor) -> Tensor:
+def _is_off(regions: Tensor, own: Tensor) -> Tensor:
     """[N] bool, whether the regions that the poses ask for differ from those they were seen in."""
     centre = torch.linalg.vector_norm(own[:, :2] - regions[:, :2], dim=1) / regions[:, 2]
     size = (own[:, 2] / regions[:, 2]).log().abs()

@@ -11,13 +11,12 @@ from torch import Tensor
 from ..skeletons import BODY_LANDMARKS
 from ..video import Frame
 from .appearance import see_looks
-from .bodies import is_off
 from .engine import Engine
 from .joining import join_trails
 from .person import detect_people, regions_of_people
 from .pose import Poses, regions_of_poses, see_poses
 from .regions import upload
-from .seen import put_rows, rows_of
+from .seen import rows_of
 from .thumbnails import keep_best
 from .tracks import Sighting, Track, Tracker, merge_same
 
@@ -99,21 +98,18 @@ class _Chunk:
     def _see(self, owners: list[int], regions: Tensor, *, is_detected: bool) -> None:
         """Add the bodies in regions [N, 4] of the pictures ``owners`` [N] to the sightings.
 
-        Most are looked at twice: the detector's regions, and those of people who move, are rough.
+        Looked at twice: the detector's regions, and those of people who move, are rough.
         """
         height, width = self.pictures[0].shape[:2]
         picture_of = torch.tensor(owners, device=self.engine.device)
         regions = regions.to(self.engine.device)
-        poses = see_poses(self.engine, self.pictures, picture_of, regions, "lite")
-        own = regions_of_poses(poses.points)
-        off = torch.nonzero(is_off(regions, own) & (poses.score >= _MIN_SCORE))[:, 0]
-        again = see_poses(self.engine, self.pictures, picture_of[off], own[off], "lite")
-        put_rows(poses, off, again)
-        regions = regions_of_poses(poses.points)
-        is_body = (poses.score >= _MIN_SCORE) & (regions[:, 2] >= _MIN_SIZE_PX)
-        is_body &= _share_inside(poses, width, height) >= _MIN_INSIDE
-        rows = torch.nonzero(is_body)[:, 0]
-        poses, picture_of, regions = rows_of(poses, rows), picture_of[rows], regions[rows]
+        for _ in range(2):
+            poses = see_poses(self.engine, self.pictures, picture_of, regions, "lite")
+            regions = regions_of_poses(poses.points)
+            is_body = (poses.score >= _MIN_SCORE) & (regions[:, 2] >= _MIN_SIZE_PX)
+            is_body &= _share_inside(poses, width, height) >= _MIN_INSIDE
+            rows = torch.nonzero(is_body)[:, 0]
+            poses, picture_of, regions = rows_of(poses, rows), picture_of[rows], regions[rows]
         for i, sighting in self._sightings_of(poses, picture_of.tolist(), regions, is_detected):
             self.sightings[i] = merge_same([*self.sightings[i], sighting])
 
