@@ -18,13 +18,13 @@ from .check import check_shape
 from .errors import OutputError
 from .motion import Motion, check_writable
 from .skeletons import (
-    BODY_LANDMARK_INDEX,
-    HAND_FINGER_START,
     JOINT_NAMES,
     LANDMARK_PARTS,
     NUM_JOINTS,
     PARENTS,
     POSE_PARTS,
+    PREVIEW_EDGES,
+    PREVIEW_LANDMARKS,
 )
 from .video import Frame, Video
 
@@ -40,30 +40,9 @@ _SUBPIXEL_BITS = 4
 _CLOCK = Fraction(1, 90_000)  # s, fine enough for any frame rate
 _BT709 = 1  # of libavutil's colour spaces, primaries and transfer curves alike (pixfmt.h)
 
-_BODY_LINES = (
-    *(("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "index"), ("wrist", "pinky")),
-    *(("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle")),
-    *(("ankle", "heel"), ("heel", "foot_index"), ("ankle", "foot_index")),
-)
-
-
-def _landmark_lines() -> list[tuple[int, int]]:
-    """Pairs of landmarks that a line joins: body and fingers."""
-    index = BODY_LANDMARK_INDEX
-    sides = ("left", "right")
-    lines = [(index[f"{s}_{a}"], index[f"{s}_{b}"]) for s in sides for a, b in _BODY_LINES]
-    lines += [(index[f"left_{name}"], index[f"right_{name}"]) for name in ("shoulder", "hip")]
-    for side in sides:
-        wrist = LANDMARK_PARTS[f"{side}_hand"].start
-        for start in HAND_FINGER_START.values():
-            lines += [
-                (wrist, wrist + start),
-                *((wrist + i, wrist + i + 1) for i in range(start, start + 3)),
-            ]
-    return lines
-
-
-_LANDMARK_LINES = _landmark_lines()
+_LANDMARK_LINES = [
+    (PREVIEW_LANDMARKS[start], PREVIEW_LANDMARKS[end]) for start, end in PREVIEW_EDGES
+]
 
 
 def write_overlay(
