@@ -128,8 +128,9 @@ ARKIT_NAMES: tuple[str, ...] = (
 ARKIT_BY_JOINTS = ("jawOpen", "jawLeft", "jawRight")
 ARKIT_INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}
 
-# What previews and overlays draw of a person: chains of landmarks, those of hands and face by their number in
-# their part. The face is thinned out from face_mesh_connections.py (Apache-2.0 mediapipe package).
+# What previews and overlays draw of a person: chains of landmarks, those of hands and face by their
+# number in their part. The face is thinned out from face_mesh_connections.py (Apache-2.0 mediapipe
+# package).
 _BODY_CHAINS = (
     ("left_ear", "left_eye", "nose", "right_eye", "right_ear"),
     ("mouth_left", "mouth_right"),
