@@ -146,3 +146,16 @@ def twist_angle(matrix: Tensor, axis: Tensor) -> Tensor:
 def scale_rotation(matrix: Tensor, fraction: float | Tensor) -> Tensor:
     """The rotations [..., 3, 3] by a fraction of their angle, about the same axis."""
     return rotvec_to_matrix(matrix_to_rotvec(matrix) * fraction)
+
+
+def six_to_matrix(six: Tensor) -> Tensor:
+    """Rotations [..., 3, 3] from six numbers [..., 6]: their first two columns, made orthonormal.
+
+    Continuous, so a network can learn it (Zhou et al. 2019, "On the continuity of rotation
+    representations in neural networks", eq. 12, whose layout is one column after the other).
+    """
+    check_shape("six", six, "... 6")
+    first = torch.nn.functional.normalize(six[..., :3], dim=-1)
+    second = six[..., 3:] - (first * six[..., 3:]).sum(-1, keepdim=True) * first
+    second = torch.nn.functional.normalize(second, dim=-1)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], -1)

@@ -14,7 +14,7 @@ _HIPS = ("left_hip", "right_hip")
 _SHOULDERS = ("left_shoulder", "right_shoulder")
 # Each length is the distance of two points, a point the middle of its joints; where a length
 # stands on both sides of the body, the two are averaged.
-_LENGTHS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
+MEASURE_LENGTHS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
     "trunk": ((_HIPS, _SHOULDERS),),
     "neck_to_head": ((("neck",), ("head",)),),
     "shoulder_width": ((_SHOULDERS[:1], _SHOULDERS[1:]),),
@@ -30,7 +30,7 @@ _LENGTHS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
         ("foot", "ankle", "foot"),
     )
 }
-MEASURE_NAMES: tuple[str, ...] = ("stature", *_LENGTHS)
+MEASURE_NAMES: tuple[str, ...] = ("stature", *MEASURE_LENGTHS)
 
 # Trust in a measure, as a standard deviation in metres, against betas of standard deviation 1.
 _MEASURE_SIGMA = 0.015
@@ -49,7 +49,7 @@ def _measures_and_slopes(body: BodyModel, betas: np.ndarray) -> tuple[np.ndarray
     height_slope = (body.shape_dirs[top, 1] - body.shape_dirs[sole, 1])[: len(betas)]
     values, slopes = [height + height_slope @ betas], [height_slope]
     joints, joint_dirs = body.rest_joints(betas), body.joint_shape_dirs[..., : len(betas)]
-    for pairs in _LENGTHS.values():
+    for pairs in MEASURE_LENGTHS.values():
         length, slope = 0.0, np.zeros(len(betas))
         for start, end in pairs:
             bone = _middle(joints, end) - _middle(joints, start)

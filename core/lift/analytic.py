@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..body.measures import solve_betas
-from ..body.skinning import joints_from_pose
 from ..camera_motion import CameraMotion
 from ..landmarks import Landmarks
 from ..rotation import axes_to_matrix, scale_rotation, swing_between
@@ -28,8 +26,8 @@ from . import face as faces
 from . import hands, limbs
 from .face import CalmFace
 from .limbs import BodyPoints
-from .placement import pixel_slopes, put_on_rays, solve_offset, stretch_bone
-from .rest import reference_body, rest_bone, rest_middle, rest_point
+from .placement import pixel_slopes, place_pelvis, put_on_rays, stretch_bone
+from .rest import rest_bone, rest_middle, rest_point
 
 _SIDES = ("left", "right")
 _HIPS = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in _SIDES]
@@ -41,12 +39,6 @@ _LIMB_BONES = {
     "thigh": ("hip", "knee", "ankle", "heel", "foot_index"),
     "shank": ("knee", "ankle", "heel", "foot_index"),
 }
-# Landmarks that lie on SMPL-X joints of the same name.
-_SHARED = tuple(
-    f"{side}_{name}"
-    for name in ("hip", "shoulder", "knee", "ankle", "elbow", "wrist")
-    for side in _SIDES
-)
 _MIN_MEASURE_CONFIDENCE = 0.3
 _FACE_JOINTS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
 _ROUGH_HAND_TRUST = 0.4  # the body's own three knuckle landmarks are a coarse hand
@@ -72,7 +64,7 @@ class AnalyticLifter:
         return CameraMotion(
             rate=rate,
             rotations=rotations,
-            pelvis=_place(landmarks, rotations, names, measures, focal_px),
+            pelvis=place_pelvis(landmarks, rotations, names, measures, focal_px),
             arkit=arkit,
             confidence=trust,
             focal_px=focal_px,
@@ -273,26 +265,6 @@ def _lift_head(
     trust = torch.maximum(face_trust, _ROUGH_HEAD_TRUST * body.trust("nose", *ears))
     pose.put("neck", chest @ scale_rotation(turn, 0.5), trust)
     pose.put("head", chest @ turn, trust)
-
-
-def _place(
-    landmarks: Landmarks,
-    rotations: Tensor,
-    names: tuple[str, ...],
-    measures: np.ndarray,
-    focal_px: float,
-) -> Tensor:
-    """[T, 3] m, the pelvis in camera axes, of the reference body with the measured limbs."""
-    betas = solve_betas(reference_body(), names, measures)
-    joints, _ = joints_from_pose(reference_body(), betas, rotations, torch.zeros(len(rotations), 3))
-    seen = [JOINT_INDEX[name] for name in _SHARED]
-    rows = [BODY_LANDMARK_INDEX[name] for name in _SHARED]
-    points_px = torch.from_numpy(landmarks.points_px[:, rows])
-    return solve_offset(
-        (joints - joints[:, :1])[:, seen],
-        pixel_slopes(points_px, focal_px, landmarks.image_size),
-        torch.from_numpy(landmarks.confidence[:, rows]),
-    )
 
 
 def _measure(landmarks: Landmarks) -> tuple[tuple[str, ...], np.ndarray]:

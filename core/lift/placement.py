@@ -6,9 +6,22 @@ u = f (X + t)_xy / (X + t)_z: linear in t once multiplied out.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..body.measures import solve_betas
+from ..body.skinning import joints_from_pose
+from ..landmarks import Landmarks
+from ..skeletons import BODY_LANDMARK_INDEX, JOINT_INDEX
+from .rest import reference_body
+
+# Landmarks that lie on SMPL-X joints of the same name.
+_SHARED = tuple(
+    f"{side}_{name}"
+    for name in ("hip", "shoulder", "knee", "ankle", "elbow", "wrist")
+    for side in ("left", "right")
+)
 _NEAREST_M = 0.3
 _SURE_SLANT = 0.3  # of the slant that the length asks for
 # Seen length by true length: a bone above the first is taken as the network gives it, below the
@@ -71,3 +84,27 @@ def stretch_bone(start: Tensor, end: Tensor, slopes: Tensor, length: float) -> T
     full, short = _FULL_LENGTH_RANGE
     trust = ((full - seen_length / length) / (full - short)).clamp(0, 1)[:, None]
     return end + trust * ((nearest_z + slant)[:, None] * ray - end)
+
+
+def place_pelvis(
+    landmarks: Landmarks,
+    rotations: Tensor,
+    names: tuple[str, ...],
+    measures: np.ndarray,
+    focal_px: float,
+) -> Tensor:
+    """[T, 3] m, the pelvis in camera axes: where the posed body is seen as the landmarks are.
+
+    Posed is the reference body with ``measures`` [M] m. ``rotations`` [T, 55, 3, 3] are parent from
+    joint.
+    """
+    betas = solve_betas(reference_body(), names, measures)
+    joints, _ = joints_from_pose(reference_body(), betas, rotations, torch.zeros(len(rotations), 3))
+    seen = [JOINT_INDEX[name] for name in _SHARED]
+    rows = [BODY_LANDMARK_INDEX[name] for name in _SHARED]
+    points_px = torch.from_numpy(landmarks.points_px[:, rows])
+    return solve_offset(
+        (joints - joints[:, :1])[:, seen],
+        pixel_slopes(points_px, focal_px, landmarks.image_size),
+        torch.from_numpy(landmarks.confidence[:, rows]),
+    )

@@ -1,0 +1,54 @@
+"""How far a network's bodies are from the true ones, on sequences it was not trained on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from reelrig.core.lift.sts.body_network import NUM_BODY_JOINTS, BodyNetwork
+from reelrig.core.rotation import fit_rotation
+
+from ..synthesis.detected_source import DetectedSource
+from .losses import joint_angle_errors
+
+_BLOCK = 64
+
+
+@torch.no_grad()
+def score_network(network: BodyNetwork, source: DetectedSource) -> dict[str, float]:
+    """Means over all rows: mm of 22 joints about the pelvis (mpjpe) and after alignment (pa_mpjpe),
+    degrees of whole rotations (angle) and of the ground's direction (tilt).
+    """
+    num_rows = source.sequences.pelvis.shape[1]
+    sums: dict[str, float] = {}
+    blocks = torch.arange(len(source.sequences)).split(_BLOCK)
+    for people in blocks:
+        rows = torch.arange(num_rows).expand(len(people), -1)
+        observation, truth = source.take(people, rows, torch.zeros(len(people), dtype=torch.bool))
+        estimate = network(observation)
+        points = source.placer.place(estimate.rotations, truth.offsets)
+        turned = truth.points @ estimate.view.camera_from_view
+        joints, true_joints = points[:, :, :NUM_BODY_JOINTS], turned[:, :, :NUM_BODY_JOINTS]
+        true_up = (estimate.view.camera_from_view.mT @ truth.up[..., None])[..., 0]
+        tilt = torch.rad2deg(((estimate.up * true_up).sum(-1)).clamp(-1, 1).acos())
+        scores = {
+            "mpjpe": 1e3 * (joints - true_joints).norm(dim=-1).mean(),
+            "pa_mpjpe": 1e3 * aligned_distance(joints, true_joints).mean(),
+            "angle": torch.rad2deg(joint_angle_errors(estimate, truth)).mean(),
+            "tilt": tilt.mean(),
+        }
+        for name, value in scores.items():
+            sums[name] = sums.get(name, 0.0) + float(value) * len(people)
+    return {name: round(total / len(source.sequences), 3) for name, total in sums.items()}
+
+
+def aligned_distance(points: Tensor, target: Tensor) -> Tensor:
+    """[..., N] distances of points [..., N, 3] from ``target`` once they are laid onto it.
+
+    Procrustes by row: best turn (Kabsch 1976), shift, and scale (Umeyama 1991).
+    """
+    points, target = (each - each.mean(-2, keepdim=True) for each in (points, target))
+    turn = fit_rotation(points, target, torch.ones_like(points[..., 0]))
+    turned = points @ turn.mT
+    scale = (turned * target).sum((-2, -1)) / (turned * turned).sum((-2, -1)).clamp_min(1e-12)
+    return (scale[..., None, None] * turned - target).norm(dim=-1)

@@ -1,0 +1,282 @@
+"""Trains the body's network, from the banks to weights. Resumable: the same command goes on.
+
+    python -m training.lifter.train --name ship --pool POOL --detected SHARDS --out FOLDER
+
+Every so often it writes a checkpoint, a line of figures and the curves' picture into FOLDER/NAME;
+`training.lifter.export` makes the shipped weights of a checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from reelrig.core.body.model import load_body
+from reelrig.core.lift.sts.body_network import (
+    NUM_BODY_JOINTS,
+    BodyNetwork,
+    BodyNetworkConfig,
+)
+from reelrig.core.lift.sts.observation import Observation
+
+from ..synthesis.detected_source import DetectedSource, Sequences, measure_errors, shard_paths
+from ..synthesis.geometric import GeometricSource, Pool
+from .curves import draw_curves
+from .losses import LossWeights, Projection, body_losses
+from .score import score_network
+from .skeleton import PointPlacer, Skeleton
+from .truth import Truth
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """All that the weights depend on beside the data."""
+
+    network: BodyNetworkConfig = field(default_factory=BodyNetworkConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    steps: int = 20_000
+    people: int = 64  # of a batch
+    rows: int = 32  # of a window
+    single_share: float = 0.1  # batches of single images
+    detected_share: float = 0.5  # of a batch: people that the detector saw on renders
+    learning_rate: float = 8e-4
+    warm_up: int = 300
+    weight_decay: float = 0.02
+    averaging: float = 0.999  # of the weights that are kept (exponential moving average)
+    projection: Projection = "d2s"
+    hint_dropping: float = 0.1  # share of people whose 3D hints are withheld
+    seed: int = 5
+
+
+_Values = TypeVar("_Values", Observation, Truth)
+
+
+class _Batches(IterableDataset):
+    """Endless batches, drawn beside the training in a process of their own."""
+
+    def __init__(
+        self, config: TrainConfig, pool: list[Path], shards: list[Path], seed: int
+    ) -> None:
+        self.config, self.pool, self.shards, self.seed = config, pool, shards, seed
+
+    def __iter__(self) -> Iterator[tuple[Observation, Truth]]:
+        torch.set_num_threads(1)
+        config, skeleton = self.config, Skeleton(load_body())
+        sequences = Sequences.load(self.shards)
+        errors = measure_errors(sequences, skeleton)
+        drawn = GeometricSource(Pool.load(self.pool), skeleton, errors, self.seed)
+        seen = DetectedSource(sequences, skeleton, self.seed)
+        generator = torch.Generator().manual_seed(self.seed)
+        num_seen = round(config.detected_share * config.people)
+        while True:
+            rows, times = config.rows, 1
+            if torch.rand((), generator=generator) < config.single_share:
+                rows, times = 1, 8
+            parts = []
+            if num_seen < config.people:
+                parts.append(drawn.draw((config.people - num_seen) * times, rows))
+            if num_seen:
+                parts.append(seen.draw(num_seen * times, rows))
+            observation = _join([part[0] for part in parts])
+            yield _withhold(observation, config, generator), Truth.joined([p[1] for p in parts])
+
+
+def _join(parts: list[Observation]) -> Observation:
+    return Observation(
+        **{
+            each.name: torch.cat([getattr(part, each.name) for part in parts])
+            for each in fields(Observation)
+        }
+    )
+
+
+def _withhold(
+    observation: Observation, config: TrainConfig, generator: torch.Generator
+) -> Observation:
+    """Without the hints of some people, and without some landmarks of others."""
+    shape = observation.confidence.shape
+    has_hints = torch.rand(shape[0], 1, 1, 1, generator=generator) >= config.hint_dropping
+    return replace(
+        observation,
+        hints=observation.hints * has_hints,
+        head_confidence=observation.head_confidence * has_hints[..., 0, 0],
+    )
+
+
+class Training:
+    """The state of one training: network, optimiser, average, step."""
+
+    def __init__(self, config: TrainConfig, device: str) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.device = config, device
+        skeleton = Skeleton(load_body())
+        self.placer = PointPlacer(skeleton).to(device)
+        self.network = start_network(config.network, skeleton).to(device)
+        self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
+        decayed = [p for p in self.network.parameters() if p.dim() > 1]
+        others = [p for p in self.network.parameters() if p.dim() <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": config.weight_decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=config.learning_rate,
+            betas=(0.9, 0.98),
+        )
+        self.step = 0
+
+    def take_step(self, observation: Observation, truth: Truth) -> dict[str, Tensor]:
+        config = self.config
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * _rate_at(self.step, config)
+        with torch.autocast(self.device, torch.bfloat16):
+            estimate = self.network(observation)
+        losses = body_losses(estimate, observation, truth, self.placer, config.projection)
+        weights = asdict(config.losses)
+        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(config.averaging, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                self.average[name].lerp_(parameter, 1 - keep)
+        return {name: value.detach() for name, value in losses.items()} | {"total": total.detach()}
+
+    def averaged_network(self) -> BodyNetwork:
+        network = BodyNetwork(self.config.network)
+        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        tensors = {f"average.{name}": value for name, value in self.average.items()}
+        tensors |= {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        for i, parameter in enumerate(self.network.parameters()):
+            state = self.optimiser.state.get(parameter, {})
+            tensors |= {f"adam.{i}.{name}": value for name, value in state.items()}
+        metadata = {"step": str(self.step), "config": json.dumps(asdict(self.config))}
+        part = path.with_suffix(".part")
+        save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata)
+        part.replace(path)
+
+    def resume(self, path: Path) -> None:
+        with safe_open(path, "pt") as file:
+            self.step = int(file.metadata()["step"])
+        tensors = load_file(path)
+        self.average = {name: tensors[f"average.{name}"].to(self.device) for name in self.average}
+        self.network.load_state_dict(
+            {name: tensors[f"network.{name}"] for name in self.network.state_dict()}
+        )
+        for i, parameter in enumerate(self.network.parameters()):
+            names = ("step", "exp_avg", "exp_avg_sq")
+            self.optimiser.state[parameter] = {n: tensors[f"adam.{i}.{n}"] for n in names}
+
+
+def start_network(config: BodyNetworkConfig, skeleton: Skeleton) -> BodyNetwork:
+    """A network that sees in everybody the mean person, upright and facing the camera."""
+    network = BodyNetwork(config)
+    mean = skeleton.proportions(torch.zeros(1, 10), torch.ones(1, 55)).log_measures[0]
+    with torch.no_grad():
+        network.heads.weight.mul_(0.1)
+        rotations, sigma, measures, camera, up, contacts = network.heads.bias.split(
+            network.head_sizes
+        )
+        rotations.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]).repeat(NUM_BODY_JOINTS))
+        sigma.fill_(math.log(0.1))
+        measures.copy_(mean)
+        for bias in (camera, up, contacts):
+            bias.zero_()
+    return network
+
+
+def _rate_at(step: int, config: TrainConfig) -> float:
+    """Share of the learning rate: a linear rise, then a cosine down to 1 %."""
+    if step < config.warm_up:
+        return (step + 1) / config.warm_up
+    done = min(1.0, (step - config.warm_up) / max(1, config.steps - config.warm_up))
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def train(
+    config: TrainConfig, folder: Path, pool: list[Path], detected: Path, *, device: str, every: int
+) -> Training:
+    """Train to the config's last step, from the checkpoint in ``folder`` if there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    training, checkpoint = Training(config, device), folder / "checkpoint.safetensors"
+    if checkpoint.exists():
+        training.resume(checkpoint)
+    held_out = Sequences.load(shard_paths(detected, held_out=True))
+    seen = DetectedSource(held_out, Skeleton(load_body()), config.seed)
+    shards = shard_paths(detected, held_out=False)
+    batches = _Batches(config, pool, shards, config.seed + training.step)
+    loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
+    sums: dict[str, Tensor] = {}
+    count, start_s = 0, time.monotonic()
+    for observation, truth in loader:
+        losses = training.take_step(_send(observation, device), _send(truth, device))
+        sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
+        count += 1
+        if training.step % every == 0 or training.step >= config.steps:
+            pace = count / (time.monotonic() - start_s)
+            scores = score_network(training.averaged_network(), seen)
+            means = {name: float(value) / count for name, value in sums.items()}
+            with (folder / "curves.jsonl").open("a") as log:
+                line = {"step": training.step, "steps_per_s": pace, **means, **scores}
+                log.write(json.dumps(line) + "\n")
+            training.save(checkpoint)
+            draw_curves(folder / "curves.jsonl", folder / "curves.png")
+            sums, count, start_s = {}, 0, time.monotonic()
+        if training.step >= config.steps:
+            break
+    return training
+
+
+def _send(values: _Values, device: str) -> _Values:
+    return type(values)(
+        **{each.name: getattr(values, each.name).to(device) for each in fields(values)}
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="folder of this training in --out")
+    parser.add_argument("--pool", type=Path, required=True, help="folder of training.bank.pool")
+    parser.add_argument(
+        "--detected", type=Path, required=True, help="training.synthesis.detected's"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--config", default="{}", help="JSON of what differs from TrainConfig")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    pool = sorted(args.pool.glob("shard_*.npz"))
+    config = config_from(json.loads(args.config))
+    train(config, args.out / args.name, pool, args.detected, device=device, every=args.every)
+
+
+def config_from(values: dict) -> TrainConfig:
+    """The config with these values in place of its own."""
+    values = dict(values)
+    network = BodyNetworkConfig(**values.pop("network", {}))
+    losses = LossWeights(**values.pop("losses", {}))
+    return TrainConfig(network=network, losses=losses, **values)
+
+
+if __name__ == "__main__":
+    main()
