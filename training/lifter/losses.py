@@ -14,10 +14,10 @@ from torch import Tensor
 
 from reelrig.core.lift.sts.body_network import BodyEstimate
 from reelrig.core.lift.sts.observation import Observation
+from reelrig.core.lift.sts.points import POINT_NAMES, place_points
 from reelrig.core.rotation import matrix_to_rotvec
 from reelrig.core.skeletons import CONTACT_NAMES, JOINT_INDEX, PARENTS
 
-from .skeleton import POINT_NAMES, PointPlacer
 from .truth import Truth
 
 # How the 2D term projects: with one scale a person, with the scale that the assumed focal length
@@ -65,14 +65,13 @@ def body_losses(
     estimate: BodyEstimate,
     observation: Observation,
     truth: Truth,
-    placer: PointPlacer,
     projection: Projection = "d2s",
 ) -> dict[str, Tensor]:
     """Each term's mean; its name is that of its weight."""
     view_from_camera = estimate.view.camera_from_view.mT
     true_turns = view_from_camera[:, :, None] @ truth.rotations
     true_points = truth.points @ view_from_camera.mT
-    points = placer.place(estimate.rotations, truth.offsets)
+    points = place_points(estimate.rotations, truth.bones)
     off = points - true_points
     distance = off[:, :, 1:].square().sum(-1).add(1e-8).sqrt()
     local, true_local = _to_local(estimate.rotations), _to_local(true_turns)

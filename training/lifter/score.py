@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from reelrig.core.lift.sts.body_network import NUM_BODY_JOINTS, BodyNetwork
+from reelrig.core.lift.sts.body_network import BodyNetwork
+from reelrig.core.lift.sts.points import NUM_BODY_JOINTS, place_points
 from reelrig.core.rotation import fit_rotation
 
 from ..synthesis.detected_source import DetectedSource
@@ -26,7 +27,7 @@ def score_network(network: BodyNetwork, source: DetectedSource) -> dict[str, flo
         rows = torch.arange(num_rows).expand(len(people), -1)
         observation, truth = source.take(people, rows, torch.zeros(len(people), dtype=torch.bool))
         estimate = network(observation)
-        points = source.placer.place(estimate.rotations, truth.offsets)
+        points = place_points(estimate.rotations, truth.bones)
         turned = truth.points @ estimate.view.camera_from_view
         joints, true_joints = points[:, :, :NUM_BODY_JOINTS], turned[:, :, :NUM_BODY_JOINTS]
         true_up = (estimate.view.camera_from_view.mT @ truth.up[..., None])[..., 0]

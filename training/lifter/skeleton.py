@@ -14,12 +14,11 @@ from torch import Tensor
 from reelrig.core.body.measures import MEASURE_LENGTHS, MEASURE_NAMES, measure_body
 from reelrig.core.body.model import BodyModel
 from reelrig.core.body.skinning import pose_joints
-from reelrig.core.lift.sts.body_network import NUM_BODY_JOINTS
 from reelrig.core.lift.sts.observation import PALM_LANDMARKS, SIDES
+from reelrig.core.lift.sts.points import POINT_NAMES, STARTS
 from reelrig.core.skeletons import (
     BODY_LANDMARK_INDEX,
     JOINT_INDEX,
-    JOINT_NAMES,
     LANDMARK_PARTS,
     NUM_JOINTS,
     PARENTS,
@@ -30,13 +29,6 @@ SEEN_LANDMARKS: tuple[int, ...] = (
     *range(LANDMARK_PARTS["body"].stop),
     *(LANDMARK_PARTS[f"{side}_hand"].start + i for side in SIDES for i in PALM_LANDMARKS),
 )
-# The points that the network's rotations place: body joints, knuckles, and skin of head and feet.
-_KNUCKLES = tuple(f"{side}_{name}1" for side in SIDES for name in ("index", "middle", "pinky"))
-_SKIN_POINTS = ("nose", "left_ear", "right_ear", "left_heel", "right_heel")
-_SKIN_POINTS += ("left_foot_index", "right_foot_index")
-POINT_JOINTS = (*range(NUM_BODY_JOINTS), *(JOINT_INDEX[name] for name in _KNUCKLES))
-POINT_NAMES = (*(JOINT_NAMES[joint] for joint in POINT_JOINTS), *_SKIN_POINTS)
-NUM_POINTS = len(POINT_NAMES)
 
 
 def other_side(name: str) -> str:
@@ -44,6 +36,12 @@ def other_side(name: str) -> str:
     return name.replace("left", "?").replace("right", "left").replace("?", "right")
 
 
+_JOINT_ROWS = [JOINT_INDEX[name] for name in POINT_NAMES if name in JOINT_INDEX]
+_SKIN_ROWS = [
+    SEEN_LANDMARKS.index(BODY_LANDMARK_INDEX[name])
+    for name in POINT_NAMES
+    if name not in JOINT_INDEX
+]
 MIRRORED_POINTS = [POINT_NAMES.index(other_side(name)) for name in POINT_NAMES]
 
 
@@ -54,6 +52,12 @@ class Proportions:
     joints: Tensor  # [B, 55, 3] m
     skin: Tensor  # [B, 45, 3] m, the seen landmarks from the joint that holds each
     log_measures: Tensor  # [B, M]
+
+    @property
+    def bones(self) -> Tensor:
+        """[B, 35, 3] m at rest, as place_points takes them."""
+        starts = self.joints[:, STARTS[: len(_JOINT_ROWS)]]
+        return torch.cat([self.joints[:, _JOINT_ROWS] - starts, self.skin[:, _SKIN_ROWS]], 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,49 +128,6 @@ class Skeleton:
         landmarks = torch.where(self.on_skin[:, None], held, between)
         shape = (num_people, num_rows)
         return PosedPeople(*(values.unflatten(0, shape) for values in (joints, turns, landmarks)))
-
-
-class PointPlacer:
-    """The points that 22 rotations place, about the pelvis: sums of turned bones along the chains.
-
-    With rotations that are whole (view from joint), a joint's place is linear in them.
-    """
-
-    def __init__(self, skeleton: Skeleton) -> None:
-        rows = [SEEN_LANDMARKS.index(BODY_LANDMARK_INDEX[name]) for name in _SKIN_POINTS]
-        self.skin_rows = torch.tensor(rows)
-        holders = skeleton.holder[self.skin_rows].tolist()
-        chains = torch.zeros(NUM_POINTS, NUM_POINTS)
-        bones: list[int] = []  # the joint whose turn moves each point's own bone
-        for point, joint in enumerate((*POINT_JOINTS, *holders)):
-            above = PARENTS[joint] if point < len(POINT_JOINTS) else joint
-            bones.append(max(above, 0))
-            chains[point, point] = 1.0
-            while above > 0:
-                chains[point, above] = 1.0
-                above = PARENTS[above]
-        chains[0] = 0.0  # the pelvis is the origin
-        self.chains = chains
-        self.bones = torch.tensor(bones)
-        self.point_joints = torch.tensor(POINT_JOINTS)
-        self.parents = torch.tensor([max(PARENTS[joint], 0) for joint in POINT_JOINTS])
-
-    def to(self, device: str) -> PointPlacer:
-        self.chains = self.chains.to(device)
-        return self
-
-    def bone_offsets(self, people: Proportions) -> Tensor:
-        """[B, 35, 3] m, each point's own bone at rest."""
-        joints = people.joints[:, self.point_joints] - people.joints[:, self.parents]
-        return torch.cat([joints, people.skin[:, self.skin_rows]], 1)
-
-    def place(self, rotations: Tensor, offsets: Tensor) -> Tensor:
-        """[B, T, 35, 3] m about the pelvis.
-
-        ``rotations`` [B, T, 22, 3, 3] (those axes from joint), ``offsets`` [B, 35, 3].
-        """
-        bones = (rotations[:, :, self.bones] @ offsets[:, None, :, :, None]).squeeze(-1)
-        return self.chains @ bones
 
 
 def _stature_slopes(body: BodyModel) -> tuple[float, Tensor]:

@@ -24,19 +24,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from reelrig.core.body.model import load_body
-from reelrig.core.lift.sts.body_network import (
-    NUM_BODY_JOINTS,
-    BodyNetwork,
-    BodyNetworkConfig,
-)
+from reelrig.core.lift.sts.body_network import BodyNetwork, BodyNetworkConfig
 from reelrig.core.lift.sts.observation import Observation
+from reelrig.core.lift.sts.points import NUM_BODY_JOINTS
 
 from ..synthesis.detected_source import DetectedSource, Sequences, measure_errors, shard_paths
 from ..synthesis.geometric import GeometricSource, Pool
 from .curves import draw_curves
 from .losses import LossWeights, Projection, body_losses
 from .score import score_network
-from .skeleton import PointPlacer, Skeleton
+from .skeleton import Skeleton
 from .truth import Truth
 
 
@@ -60,6 +57,7 @@ class TrainConfig:
     seed: int = 5
 
 
+_LOOK_SHARES = (0.4, 1.0)  # of the losses of the first look and of the second
 _Values = TypeVar("_Values", Observation, Truth)
 
 
@@ -122,7 +120,6 @@ class Training:
         torch.manual_seed(config.seed)
         self.config, self.device = config, device
         skeleton = Skeleton(load_body())
-        self.placer = PointPlacer(skeleton).to(device)
         self.network = start_network(config.network, skeleton).to(device)
         self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
         decayed = [p for p in self.network.parameters() if p.dim() > 1]
@@ -142,10 +139,12 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _rate_at(self.step, config)
         with torch.autocast(self.device, torch.bfloat16):
-            estimate = self.network(observation)
-        losses = body_losses(estimate, observation, truth, self.placer, config.projection)
+            looks = self.network.looks(observation)
         weights = asdict(config.losses)
-        total = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        total, losses = torch.zeros((), device=self.device), {}
+        for look, share in zip(looks, (1.0,) if len(looks) == 1 else _LOOK_SHARES, strict=True):
+            losses = body_losses(look, observation, truth, config.projection)
+            total = total + share * sum(weights[name] * value for name, value in losses.items())
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -190,16 +189,10 @@ def start_network(config: BodyNetworkConfig, skeleton: Skeleton) -> BodyNetwork:
     """A network that sees in everybody the mean person, upright and facing the camera."""
     network = BodyNetwork(config)
     mean = skeleton.proportions(torch.zeros(1, 10), torch.ones(1, 55)).log_measures[0]
-    with torch.no_grad():
-        network.heads.weight.mul_(0.1)
-        rotations, sigma, measures, camera, up, contacts = network.heads.bias.split(
-            network.head_sizes
-        )
-        rotations.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]).repeat(NUM_BODY_JOINTS))
-        sigma.fill_(math.log(0.1))
-        measures.copy_(mean)
-        for bias in (camera, up, contacts):
-            bias.zero_()
+    standing = torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]).repeat(NUM_BODY_JOINTS)
+    network.start_from(
+        {"rotations": standing, "sigma": torch.tensor(math.log(0.1)), "measures": mean}
+    )
     return network
 
 

@@ -13,7 +13,7 @@ class Truth:
     """Of B people's T rows; the camera is the one that the observation's slopes belong to."""
 
     rotations: Tensor  # [B, T, 22, 3, 3] camera from joint
-    offsets: Tensor  # [B, 35, 3] m, bones at rest, as PointPlacer takes them
+    bones: Tensor  # [B, 35, 3] m, at rest, as place_points takes them
     points: Tensor  # [B, T, 35, 3] m about the pelvis, camera axes
     slopes: Tensor  # [B, T, 35, 2] of the points, as the assumed focal length has them
     up: Tensor  # [B, T, 3]

@@ -18,7 +18,6 @@ from reelrig.core.skeletons import BODY_LANDMARKS, JOINT_INDEX, JOINT_NAMES
 from ..lifter.skeleton import (
     MIRRORED_POINTS,
     SEEN_LANDMARKS,
-    PointPlacer,
     Skeleton,
     other_side,
 )
@@ -118,7 +117,6 @@ class DetectedSource:
 
     def __init__(self, sequences: Sequences, skeleton: Skeleton, seed: int) -> None:
         self.sequences, self.skeleton = sequences, skeleton
-        self.placer = PointPlacer(skeleton)
         self.generator = torch.Generator().manual_seed(seed)
 
     def draw(self, num_people: int, num_rows: int) -> tuple[Observation, Truth]:
@@ -150,9 +148,7 @@ class DetectedSource:
             posed,
             shot,
             assumed_px,
-            self.placer.bone_offsets(proportions),
-            self.placer,
-            proportions.log_measures,
+            proportions,
             all_.contacts[at],
         )
         return Observation(**values), truth
@@ -182,7 +178,7 @@ def mirror(
     )
     flipped_truth = Truth(
         rotations=(said.rotations * turn)[:, :, _MIRRORED_JOINTS],
-        offsets=(said.offsets * flip)[:, MIRRORED_POINTS],
+        bones=(said.bones * flip)[:, MIRRORED_POINTS],
         points=(said.points * flip)[:, :, MIRRORED_POINTS],
         slopes=(said.slopes * flip_2d)[:, :, MIRRORED_POINTS],
         up=said.up * flip,

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from reelrig.core.lift.sts.observation import Observation
+from reelrig.core.lift.sts.points import NUM_BODY_JOINTS, place_points
 from reelrig.core.rotation import axes_to_matrix, rotvec_to_matrix
 from reelrig.core.skeletons import JOINT_INDEX
 
 from ..bank.cameras import draw_camera
-from ..lifter.skeleton import NUM_BODY_JOINTS, PointPlacer, PosedPeople, Skeleton
+from ..lifter.skeleton import PosedPeople, Proportions, Skeleton
 from ..lifter.truth import Truth
 from .noise import ErrorBank, heading_of
 
@@ -62,7 +63,6 @@ class GeometricSource:
 
     def __init__(self, pool: Pool, skeleton: Skeleton, errors: ErrorBank, seed: int) -> None:
         self.pool, self.skeleton, self.errors = pool, skeleton, errors
-        self.placer = PointPlacer(skeleton)
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -84,9 +84,7 @@ class GeometricSource:
             posed,
             shot,
             assumed_px,
-            self.placer.bone_offsets(people),
-            self.placer,
-            people.log_measures,
+            people,
             torch.from_numpy(np.float32(pool.contacts[at])),
         )
         return observation, truth
@@ -186,26 +184,24 @@ def make_truth(
     posed: PosedPeople,
     shot: Shot,
     assumed_px: Tensor,
-    offsets: Tensor,
-    placer: PointPlacer,
-    log_measures: Tensor,
+    people: Proportions,
     contacts: Tensor,
 ) -> Truth:
     """The right answers for people in the world ``posed`` before the cameras ``shot``."""
     turn = shot.camera_from_world[:, :, None, :3, :3]
     rotations = (turn @ posed.turns)[:, :, :NUM_BODY_JOINTS]
-    points = placer.place(rotations, offsets)
+    points = place_points(rotations, people.bones)
     pelvis = to_camera(shot.camera_from_world, posed.joints[:, :, :1])
     places = points + pelvis
     slopes = places[..., :2] / places[..., 2:].clamp_min(_NEAREST_M)
     ratio = shot.focal_px / assumed_px[:, None]
     return Truth(
         rotations=rotations,
-        offsets=offsets,
+        bones=people.bones,
         points=points,
         slopes=slopes * ratio[..., None, None],
         up=turn[:, :, 0, :, 2],
-        log_measures=log_measures,
+        log_measures=people.log_measures,
         contacts=contacts,
         has_stature=((ratio - 1).abs().amax(1) < 1e-3).float(),
     )

@@ -1,7 +1,9 @@
 """The global branch: from what is seen of a person to the body's rotations, measures and camera.
 
 After Sun et al. 2020, "Synthetic training for monocular human mesh recovery", section III-C, with a
-temporal encoder behind the paper's per-image part, and uncertainties.
+temporal encoder behind the paper's per-image part, uncertainties, and a second look: the first
+answer is projected and what it misses in the picture is fed back (the error feedback of Kanazawa et
+al. 2018, HMR, section 3.2, with the error itself).
 """
 
 from __future__ import annotations
@@ -13,23 +15,49 @@ from torch import Tensor, nn
 
 from ...body.measures import MEASURE_NAMES
 from ...rotation import six_to_matrix
-from ...skeletons import CONTACT_NAMES
+from ...skeletons import BODY_LANDMARK_INDEX, CONTACT_NAMES
 from .d2s import D2SCamera
-from .observation import Observation, View, hint_features, picture_features, view_of
+from .observation import (
+    PALM_LANDMARKS,
+    Observation,
+    View,
+    hint_features,
+    picture_features,
+    view_of,
+)
+from .points import NUM_BODY_JOINTS, POINT_NAMES, bones_of, place_points
 from .temporal import TemporalEncoder
 
-NUM_BODY_JOINTS = 22  # pelvis to wrists: SMPL-X's first
 _PICTURE_SIZE, _HINT_SIZE = 165, 106
-_ROTATION, _UP = 6 * NUM_BODY_JOINTS, 3
 _CAMERA = 4  # log scale, shift, log distance
+_HEADS = {
+    "rotations": 6 * NUM_BODY_JOINTS,
+    "sigma": NUM_BODY_JOINTS,
+    "measures": len(MEASURE_NAMES),
+    "camera": _CAMERA,
+    "up": 3,
+    "contacts": len(CONTACT_NAMES),
+}
 _TYPICAL_SCALE, _TYPICAL_DISTANCE_M = 1.1, 3.5
 _LEAST_SIGMA = 0.01
+_LARGEST_MISS = 0.5  # halves of the box
+
+# Points that are seen as landmarks of (about) the same place.
+_SEEN_POINTS = [i for i, name in enumerate(POINT_NAMES) if name in BODY_LANDMARK_INDEX]
+_SEEN_LANDMARKS = [BODY_LANDMARK_INDEX[POINT_NAMES[i]] for i in _SEEN_POINTS]
+_KNUCKLE_POINTS = [
+    [POINT_NAMES.index(f"{side}_{finger}1") for finger in ("index", "middle", "pinky")]
+    for side in ("left", "right")
+]
+_KNUCKLES = [PALM_LANDMARKS.index(row) for row in (5, 9, 17)]
+_FEEDBACK_SIZE = 2 * (len(_SEEN_POINTS) + 2 * len(_KNUCKLES)) + sum(_HEADS.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class BodyNetworkConfig:
     width: int = 320
-    num_layers: int = 4
+    num_layers: int = 3  # of the temporal encoder
+    num_second_layers: int = 2  # of the second look's; 0: there is none
     num_heads: int = 8
     widening: int = 3
     part_width: int = 16  # features of each joint's own in the disentangled block
@@ -50,42 +78,92 @@ class BodyEstimate:
 
 
 class BodyNetwork(nn.Module):
-    """Bilinear, skeleton-disentangled block, MLP, temporal encoder, heads."""
+    """Bilinear, skeleton-disentangled block, MLP, temporal encoder, heads, second look."""
 
     def __init__(self, config: BodyNetworkConfig) -> None:
         super().__init__()
         self.config = config
         width = config.width
         self.block = _DisentangledBlock(config)
-        self.mlp = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU())
-        self.into_rows = nn.Linear(width, width)
-        self.temporal = TemporalEncoder(width, config.num_layers, config.num_heads, config.widening)
-        self.norm = nn.LayerNorm(width)
-        sizes = (_ROTATION, NUM_BODY_JOINTS, len(MEASURE_NAMES), _CAMERA, _UP, len(CONTACT_NAMES))
-        self.head_sizes = sizes
-        self.heads = nn.Linear(width, sum(sizes))
+        self.mlp = nn.Sequential(
+            nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
+        )
+        self.temporal = _encoder(config, config.num_layers)
+        self.heads = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, sum(_HEADS.values())))
+        if config.num_second_layers:
+            self.feedback = nn.Linear(_FEEDBACK_SIZE, width)
+            self.second = _encoder(config, config.num_second_layers)
+            self.corrections = nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, sum(_HEADS.values()))
+            )
 
     def forward(self, observation: Observation) -> BodyEstimate:
+        return self.looks(observation)[-1]
+
+    def looks(self, observation: Observation) -> list[BodyEstimate]:
+        """The first estimate and, where there is one, that of the second look."""
         view = view_of(observation)
         picture, hints = picture_features(observation, view), hint_features(observation)
-        rows = self.mlp(self.block(picture, hints))
-        rows = self.temporal(self.into_rows(rows), observation.time_s)
-        rotations, sigma, measures, camera, up, contacts = (
-            self.heads(self.norm(rows)).float().split(self.head_sizes, -1)
-        )
-        return BodyEstimate(
-            view=view,
-            rotations=six_to_matrix(rotations.unflatten(-1, (NUM_BODY_JOINTS, 6))),
-            sigma=sigma.clamp(-6, 1).exp() + _LEAST_SIGMA,
-            log_measures=measures,
-            camera=D2SCamera(
-                _TYPICAL_SCALE * camera[..., 0].clamp(-4, 4).exp(),
-                camera[..., 1:3],
-                _TYPICAL_DISTANCE_M * camera[..., 3].clamp(-3, 3).exp(),
-            ),
-            up=nn.functional.normalize(up + up.new_tensor([0.0, -0.1, 0.0]), dim=-1),
-            contact_logits=contacts,
-        )
+        rows = self.temporal(self.mlp(self.block(picture, hints)), observation.time_s)
+        raw = self.heads(rows).float()
+        looks = [_read_heads(view, raw)]
+        if self.config.num_second_layers:
+            missed = _missed(looks[0], observation)
+            rows = rows + self.feedback(torch.cat([missed, raw], -1))
+            raw = raw + self.corrections(self.second(rows, observation.time_s)).float()
+            looks.append(_read_heads(view, raw))
+        return looks
+
+    @torch.no_grad()
+    def start_from(self, means: dict[str, Tensor]) -> None:
+        """Heads that say ``means`` of everybody (by name, 0 for the rest), as training starts."""
+        last = self.heads[-1]
+        assert isinstance(last, nn.Linear)
+        last.weight.mul_(0.1)
+        for name, bias in zip(_HEADS, last.bias.split(list(_HEADS.values())), strict=True):
+            bias.copy_(means.get(name, torch.zeros(())).expand_as(bias))
+        if self.config.num_second_layers:
+            for parameter in self.corrections[-1].parameters():
+                parameter.mul_(0.1)
+
+
+def _encoder(config: BodyNetworkConfig, num_layers: int) -> TemporalEncoder:
+    return TemporalEncoder(config.width, num_layers, config.num_heads, config.widening)
+
+
+def _read_heads(view: View, raw: Tensor) -> BodyEstimate:
+    values = dict(zip(_HEADS, raw.split(list(_HEADS.values()), -1), strict=True))
+    camera = values["camera"]
+    # The camera's own up is the better guess than none.
+    up = values["up"] + raw.new_tensor([0.0, -0.1, 0.0])
+    return BodyEstimate(
+        view=view,
+        rotations=six_to_matrix(values["rotations"].unflatten(-1, (NUM_BODY_JOINTS, 6))),
+        sigma=values["sigma"].clamp(-6, 1).exp() + _LEAST_SIGMA,
+        log_measures=values["measures"],
+        camera=D2SCamera(
+            _TYPICAL_SCALE * camera[..., 0].clamp(-4, 4).exp(),
+            camera[..., 1:3],
+            _TYPICAL_DISTANCE_M * camera[..., 3].clamp(-3, 3).exp(),
+        ),
+        up=nn.functional.normalize(up, dim=-1),
+        contact_logits=values["contacts"],
+    )
+
+
+def _missed(estimate: BodyEstimate, observation: Observation) -> Tensor:
+    """[B, T, 50] by how much the estimate's points miss the landmarks in the view's picture."""
+    points = place_points(estimate.rotations, bones_of(estimate.log_measures))
+    projected = estimate.camera.project(points)
+    view = estimate.view
+    seen = view.to_picture(observation.slopes[:, :, _SEEN_LANDMARKS])
+    trust = observation.confidence[:, :, _SEEN_LANDMARKS, None]
+    misses = [(seen - projected[:, :, _SEEN_POINTS]) * trust]
+    for side, points_of_hand in enumerate(_KNUCKLE_POINTS):
+        seen = view.to_picture(observation.palm_slopes[:, :, side, _KNUCKLES])
+        trust = observation.palm_confidence[:, :, side, None, None]
+        misses.append((seen - projected[:, :, points_of_hand]) * trust)
+    return torch.cat(misses, 2).flatten(2).clamp(-_LARGEST_MISS, _LARGEST_MISS)
 
 
 class _DisentangledBlock(nn.Module):

@@ -15,9 +15,10 @@ from ...rotation import nearest_rotation
 from ...skeletons import PARENTS
 from ..analytic import AnalyticLifter
 from ..placement import place_pelvis
-from .body_network import NUM_BODY_JOINTS, BodyNetwork
+from .body_network import BodyNetwork
 from .network_file import load_network
 from .observation import observe
+from .points import NUM_BODY_JOINTS
 from .windows import join_rows, split_rows
 
 BODY_WEIGHTS = Path(__file__).parents[1] / "weights" / "body.safetensors"

@@ -11,7 +11,7 @@ _DENSEST_HZ = 30.0  # rows of one window; faster videos are taken in turns, ever
 
 def split_rows(num_rows: int, rate: float) -> list[Tensor]:
     """Rows of each window: overlapping by half, all of one spacing, every row in one or more."""
-    step = max(1, round(rate / _DENSEST_HZ))
+    step = min(max(1, round(rate / _DENSEST_HZ)), num_rows)
     windows = []
     for first in range(step):
         rows = torch.arange(first, num_rows, step)
