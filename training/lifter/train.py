@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -133,6 +134,7 @@ class Training:
             betas=(0.9, 0.98),
         )
         self.step = 0
+        self.commit = current_commit()  # that the training runs on, whatever happens meanwhile
 
     def take_step(self, observation: Observation, truth: Truth) -> dict[str, Tensor]:
         config = self.config
@@ -168,6 +170,7 @@ class Training:
             state = self.optimiser.state.get(parameter, {})
             tensors |= {f"adam.{i}.{name}": value for name, value in state.items()}
         metadata = {"step": str(self.step), "config": json.dumps(asdict(self.config))}
+        metadata["commit"] = self.commit
         part = path.with_suffix(".part")
         save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata)
         part.replace(path)
@@ -261,6 +264,18 @@ def main() -> None:
     pool = sorted(args.pool.glob("shard_*.npz"))
     config = config_from(json.loads(args.config))
     train(config, args.out / args.name, pool, args.detected, device=device, every=args.every)
+
+
+def current_commit() -> str:
+    """The repository's commit, marked where files differ from it."""
+    answer = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent,
+    )
+    return answer.stdout.strip()
 
 
 def config_from(values: dict) -> TrainConfig:
