@@ -28,6 +28,7 @@ from reelrig.core.body.model import load_body
 from reelrig.core.lift.sts.body_network import BodyNetwork, BodyNetworkConfig
 from reelrig.core.lift.sts.observation import Observation
 from reelrig.core.lift.sts.points import NUM_BODY_JOINTS
+from reelrig.core.skeletons import BODY_LANDMARKS
 
 from ..synthesis.detected_source import DetectedSource, Sequences, measure_errors, shard_paths
 from ..synthesis.geometric import GeometricSource, Pool
@@ -45,9 +46,11 @@ class TrainConfig:
     network: BodyNetworkConfig = field(default_factory=BodyNetworkConfig)
     losses: LossWeights = field(default_factory=LossWeights)
     steps: int = 20_000
-    people: int = 64  # of a batch
-    rows: int = 32  # of a window
-    single_share: float = 0.1  # batches of single images
+    # Rows of a window, one of these a batch, and how many batches of ten have it. Short windows
+    # show more people at the same cost, long ones more movement.
+    rows: tuple[tuple[int, int], ...] = ((1, 1), (8, 3), (16, 3), (32, 3))
+    batch_rows: int = 1536  # of all people of a batch
+    most_people: int = 192
     detected_share: float = 0.5  # of a batch: people that the detector saw on renders
     learning_rate: float = 8e-4
     warm_up: int = 300
@@ -55,6 +58,7 @@ class TrainConfig:
     averaging: float = 0.999  # of the weights that are kept (exponential moving average)
     projection: Projection = "d2s"
     hint_dropping: float = 0.1  # share of people whose 3D hints are withheld
+    part_dropping: float = 0.15  # share of people of whom a limb or the head is withheld
     seed: int = 5
 
 
@@ -78,16 +82,16 @@ class _Batches(IterableDataset):
         drawn = GeometricSource(Pool.load(self.pool), skeleton, errors, self.seed)
         seen = DetectedSource(sequences, skeleton, self.seed)
         generator = torch.Generator().manual_seed(self.seed)
-        num_seen = round(config.detected_share * config.people)
+        choices = [rows for rows, share in config.rows for _ in range(share)]
         while True:
-            rows, times = config.rows, 1
-            if torch.rand((), generator=generator) < config.single_share:
-                rows, times = 1, 8
-            parts = []
-            if num_seen < config.people:
-                parts.append(drawn.draw((config.people - num_seen) * times, rows))
-            if num_seen:
-                parts.append(seen.draw(num_seen * times, rows))
+            rows = choices[int(torch.randint(len(choices), (), generator=generator))]
+            people = min(config.most_people, config.batch_rows // rows)
+            num_seen = round(config.detected_share * people)
+            parts = [
+                source.draw(count, rows)
+                for source, count in ((drawn, people - num_seen), (seen, num_seen))
+                if count
+            ]
             observation = _join([part[0] for part in parts])
             yield _withhold(observation, config, generator), Truth.joined([p[1] for p in parts])
 
@@ -104,14 +108,36 @@ def _join(parts: list[Observation]) -> Observation:
 def _withhold(
     observation: Observation, config: TrainConfig, generator: torch.Generator
 ) -> Observation:
-    """Without the hints of some people, and without some landmarks of others."""
-    shape = observation.confidence.shape
-    has_hints = torch.rand(shape[0], 1, 1, 1, generator=generator) >= config.hint_dropping
+    """Without the hints of some people, and without a limb or the head of others."""
+    count = len(observation.time_s)
+    has_hints = torch.rand(count, generator=generator) >= config.hint_dropping
+    is_hidden = torch.rand(count, generator=generator) < config.part_dropping
+    part = _PARTS[torch.randint(len(_PARTS), (count,), generator=generator)]
+    is_left = ~(part & is_hidden[:, None])[:, None]
     return replace(
         observation,
-        hints=observation.hints * has_hints,
-        head_confidence=observation.head_confidence * has_hints[..., 0, 0],
+        hints=observation.hints * has_hints[:, None, None, None],
+        head_confidence=observation.head_confidence * has_hints[:, None],
+        confidence=observation.confidence * is_left,
     )
+
+
+def _parts() -> Tensor:
+    """[5, 33] bool: landmarks of the head, of each arm below the shoulder, and of each leg."""
+    parts = torch.zeros(5, len(BODY_LANDMARKS), dtype=torch.bool)
+    for row, name in enumerate(BODY_LANDMARKS):
+        side = 0 if name.startswith("left") else 1
+        if row < BODY_LANDMARKS.index("left_shoulder"):
+            parts[0, row] = True
+        elif name.endswith(("elbow", "wrist", "pinky", "index", "thumb")):
+            is_foot = name.endswith("foot_index")
+            parts[(3 if is_foot else 1) + side, row] = True
+        elif name.endswith(("knee", "ankle", "heel")):
+            parts[3 + side, row] = True
+    return parts
+
+
+_PARTS = _parts()
 
 
 class Training:
@@ -283,6 +309,8 @@ def config_from(values: dict) -> TrainConfig:
     values = dict(values)
     network = BodyNetworkConfig(**values.pop("network", {}))
     losses = LossWeights(**values.pop("losses", {}))
+    if "rows" in values:
+        values["rows"] = tuple(tuple(pair) for pair in values["rows"])
     return TrainConfig(network=network, losses=losses, **values)
 
 
