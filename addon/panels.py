@@ -55,6 +55,9 @@ class REELRIG_PT_options(SidebarPanel, bpy.types.Panel):
         column.enabled = not status.is_running
         column.prop(settings, "method")
         column.prop(settings, "pose_model")
+        row = column.row()
+        row.enabled = settings.person != ALL
+        row.prop(settings, "height_m")
         row = layout.row()
         row.use_property_split = False  # its name is long
         row.prop(settings, "show_landmarks")

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from ..core.config import CaptureConfig
 from . import viewports
 from .bodies import FULL, LIGHT
-from .people import forget_people, person_items
+from .people import ALL, forget_people, person_items
 
 
 class ReelrigResult(bpy.types.PropertyGroup):
@@ -81,9 +82,21 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         items=person_items,
     )
     method: bpy.props.EnumProperty(
-        name="Method",
-        description="How the pose is recovered from the picture",
-        items=(("analytic", "Landmarks", "Joint rotations straight from landmarks"),),
+        name="Motion",
+        description="How the motion is made from what the networks see",
+        items=(
+            (
+                "sts",
+                "Learned",
+                "By networks that have learned how people move: the steadiest and most natural",
+            ),
+            (
+                "analytic",
+                "Geometric",
+                "By geometry alone, exactly as seen, slips and all: the baseline to compare with",
+            ),
+        ),
+        default=CaptureConfig().method,
     )
     pose_model: bpy.props.EnumProperty(
         name="Quality",
@@ -98,6 +111,16 @@ class ReelrigSettings(bpy.types.PropertyGroup):
             ("heavy", "Best", "The most exact limbs. It takes the longest"),
         ),
         default="heavy",
+    )
+    height_m: bpy.props.FloatProperty(
+        name="Real Height (m)",
+        description="The person's height in metres, 0 if you do not know it. One camera cannot "
+        "tell a tall person from a short one who is nearer, so this sets the size of everything. "
+        "Not for all people at once",
+        min=0.0,
+        max=2.5,
+        step=1,
+        precision=2,
     )
     show_landmarks: bpy.props.BoolProperty(
         name="Show Landmarks While Detecting",
@@ -133,6 +156,11 @@ class ReelrigSettings(bpy.types.PropertyGroup):
     def range_s(self) -> tuple[float, float | None]:
         """First and last second of the video to capture; None: to the end."""
         return (self.start_s, self.end_s) if self.use_range else (0.0, None)
+
+    @property
+    def known_height_m(self) -> float | None:
+        """The height of the person to capture; None: unknown, or of several people."""
+        return None if self.person == ALL else self.height_m or None
 
 
 def get_settings(scene: bpy.types.Scene) -> ReelrigSettings:

@@ -67,7 +67,7 @@ class PeopleSearch(Job):
         self._inputs = people.find_inputs(get_settings(scene))
         self._found: list[FoundPerson] = []
         folder = people.new_picture_folder()
-        config = replace(config, person=None)  # whoever was chosen before
+        config = replace(config, person=None, height_m=None)  # whoever was chosen before
         job = CaptureJob(task="people", video=video, output=folder, config=config)
         super().__init__(scene, job, folder, interpreter)
 

@@ -83,9 +83,17 @@ def _add_capture(commands: argparse._SubParsersAction) -> None:
         choices=get_args(PoseModel),
         help="the body's network, quickest to best",
     )
-    capture.add_argument("--method", default=defaults.method, choices=get_args(Method))
+    capture.add_argument(
+        "--method",
+        default=defaults.method,
+        choices=get_args(Method),
+        help="sts: learned; analytic: geometry alone, the baseline",
+    )
     capture.add_argument("--camera", default=defaults.camera, choices=get_args(Camera))
     capture.add_argument("--focal-px", type=float, metavar="F", help="focal length in pixels")
+    capture.add_argument(
+        "--height", type=float, metavar="M", help="the person's real height in metres"
+    )
     capture.add_argument(
         "--smooth", type=float, default=defaults.smooth_s, metavar="S", help="0: raw"
     )
@@ -138,6 +146,7 @@ def _run_capture(args: argparse.Namespace) -> int:
         person=_person(args.person),
         camera=args.camera,
         focal_px=args.focal_px,
+        height_m=args.height,
         smooth_s=args.smooth,
         body=args.body,
     )

@@ -11,10 +11,12 @@ from typing import Any, Literal, get_args
 from .errors import ReelrigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Method = Literal["analytic"]
+Method = Literal["sts", "analytic"]
 Camera = Literal["static", "moving"]
 PoseModel = Literal["lite", "full", "heavy"]
 Task = Literal["capture", "people"]
+
+_HEIGHT_RANGE_M = (0.5, 2.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class CaptureConfig:
     person: int | None = 0  # the main one is 0; None: everybody
     camera: Camera = "static"
     focal_px: float | None = None  # None: sqrt(width^2 + height^2)
+    height_m: float | None = None  # the person's real height; None: as tall as they look
     smooth_s: float = 0.06  # standard deviation of the zero-lag smoothing; 0 switches it off
     body: str | None = None  # path of an SMPL-X-format .npz; None: the body shipped with Reelrig
 
@@ -61,8 +64,22 @@ class CaptureConfig:
             raise ReelrigError(f"The person must be 0 (the first) or higher, got {self.person}.")
         if self.focal_px is not None and not 0 < self.focal_px < math.inf:
             raise ReelrigError(f"The focal length must be above 0 pixels, got {self.focal_px:g}.")
+        if self.height_m is not None:
+            self._check_height(self.height_m)
         if not 0 <= self.smooth_s < math.inf:
             raise ReelrigError(f"The smoothing must be 0 seconds or more, got {self.smooth_s:g}.")
+
+    def _check_height(self, height_m: float) -> None:
+        low, high = _HEIGHT_RANGE_M
+        if not low <= height_m <= high:
+            raise ReelrigError(
+                f"The height must be between {low} and {high} metres, got {height_m:g}."
+            )
+        if self.person is None:
+            raise ReelrigError(
+                "The height is that of one person, but everybody was asked for. Choose a person, "
+                "or leave the height out."
+            )
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -20,6 +20,7 @@ from .detect.find import key_step
 from .detect.jumps import changeover_times_s
 from .detect.tracks import Track
 from .errors import OutputError, VideoError
+from .height import scale_to_height
 from .image_files import write_image
 from .landmarks import Landmarks
 from .lift.analytic import AnalyticLifter
@@ -41,8 +42,9 @@ Send = Callable[[Message], None]
 _SECONDS_BETWEEN_REPORTS = 0.2
 _SECONDS_BETWEEN_PREVIEWS = 0.07  # a person
 _MIN_FRAMES = 5  # with a person in them; fewer are no motion, and may be a slip of the detector
+_HEIGHT_SLACK_M = 0.01
 _ADVICE = "Choose a video, or a range of it, in which a whole person is visible."
-_LIFTERS: dict[str, Callable[[], Lifter]] = {"analytic": AnalyticLifter}
+LIFTERS: dict[str, Callable[[], Lifter]] = {"analytic": AnalyticLifter}
 
 
 def capture(job: CaptureJob, send: Send) -> list[Path]:
@@ -207,10 +209,26 @@ def _solve_all(
         motion = solve_motion(landmarks, config, body, source, person, origin)
         if origin is None and motion.camera_from_world is not None:
             origin = motion.camera_from_world[0, :3, 3]
+        if config.height_m is not None:
+            _warn_of_height(motion, config.height_m, send)
         motions[person] = motion
         done += len(landmarks.time_s)
         send(Progress("Solving", done, total))
     return motions
+
+
+def _warn_of_height(motion: Motion, wanted_m: float, send: Send) -> None:
+    """Tell where the body could not be made as tall as the person is."""
+    reached_m = motion.measures[motion.measure_names.index("stature")]
+    if abs(reached_m - wanted_m) > _HEIGHT_SLACK_M:
+        way = "up" if reached_m < wanted_m else "down"
+        send(
+            Warn(
+                f"The body keeps a human shape only {way} to {reached_m:.2f} m, so it does not "
+                f"have the height that was asked ({wanted_m:.2f} m). Scale the character by "
+                f"{wanted_m / reached_m:.2f} if its size matters."
+            )
+        )
 
 
 def _write_all(motions: dict[int, Motion], outputs: list[Path], send: Send) -> None:
@@ -278,13 +296,17 @@ def solve_motion(
     """
     rows, rate = even_rows(landmarks)
     focal_px = config.focal_px or float(np.hypot(*rows.image_size))
-    raw = _LIFTERS[config.method]().lift(rows, rate, focal_px)
+    raw = LIFTERS[config.method]().lift(rows, rate, focal_px)
     steady = smooth(fill_gaps(raw, resting_pose()), config.smooth_s)
-    return _motion_in_world(steady, rows, config, body, source, person, origin)
+    betas = solve_betas(body, steady.measure_names, steady.measures)
+    if config.height_m is not None:
+        steady, betas = scale_to_height(steady, betas, body, config.height_m)
+    return _motion_in_world(steady, betas, rows, config, body, source, person, origin)
 
 
 def _motion_in_world(
     steady: CameraMotion,
+    betas: np.ndarray,
     rows: Landmarks,
     config: CaptureConfig,
     body: BodyModel,
@@ -292,7 +314,6 @@ def _motion_in_world(
     person: int,
     origin: np.ndarray | None,
 ) -> Motion:
-    betas = solve_betas(body, steady.measure_names, steady.measures)
     rest_pelvis = torch.from_numpy(np.float32(body.rest_joints(betas)[0]))
     joints, turns = joints_from_pose(body, betas, steady.rotations, steady.pelvis - rest_pelvis)
     soles = pose_soles(body, betas, joints, turns)

@@ -10,12 +10,19 @@ from torch import Tensor
 
 from .camera_motion import CameraMotion
 from .rotation import matrix_to_rotvec, nearest_rotation, rotvec_to_matrix
+from .skeletons import ARKIT_INDEX
 
 # Gaps up to this long are bridged from end to end; over longer ones a part with a rest pose
 # (fingers, face) goes to rest and comes back, half of this at each end.
 _BRIDGE_S = 1.0
 # Depth is the least certain direction of a single camera and gets this much more smoothing.
 _DEPTH_FACTOR = 3.0
+# A blink is over in a tenth of a second: the lids get this much of the smoothing.
+_LID_FACTOR = 1 / 3
+_LIDS = [i for name, i in ARKIT_INDEX.items() if name.startswith(("eyeBlink", "eyeSquint"))]
+# A hand or a face that is less sure than this, or seen for less long, is a guess and no sight.
+_LEAST_SURE, _SHORTEST_SIGHT_S = 0.2, 0.1
+_NEAREST_M = 0.05
 _TRUNCATE_SIGMAS = 3.0
 _MIN_WEIGHT = 1e-3
 
@@ -29,16 +36,18 @@ _PARTS = {
 
 
 def fill_gaps(motion: CameraMotion, resting: Tensor) -> CameraMotion:
-    """Every joint posed in every row; confidence stays 0 where a pose is only bridged.
+    """Every joint posed in every row; confidence is 0 where a pose is only bridged.
 
     ``resting`` [55, 3, 3] parent from joint: the pose that hands and face take when they are
     out of sight for long. The body has none: it is always bridged, or held at the ends.
     """
     rotations, arkit = motion.rotations.clone(), motion.arkit.clone()
-    pelvis = motion.pelvis.clone()
+    pelvis, confidence = motion.pelvis.clone(), motion.confidence.clone()
     longest = motion.rate * _BRIDGE_S
     for name, part in _PARTS.items():
-        seen = motion.confidence[:, part].amax(1) > 0
+        sure = confidence[:, part].amax(1)
+        seen = sure > 0 if name == "body" else _true_sights(sure, motion.rate)
+        confidence[~seen, part] = 0
         for start, end in _gaps(seen):
             rest = None if name == "body" else resting[part]
             rotations[start:end, part] = _bridge_rotations(
@@ -49,7 +58,19 @@ def fill_gaps(motion: CameraMotion, resting: Tensor) -> CameraMotion:
             if name == "face":
                 neutral = torch.zeros(arkit.shape[1])
                 arkit[start:end] = _bridge_values(arkit, start, end, neutral, longest)
-    return replace(motion, rotations=rotations, arkit=arkit, pelvis=pelvis)
+    return replace(motion, rotations=rotations, arkit=arkit, pelvis=pelvis, confidence=confidence)
+
+
+def _true_sights(sure: Tensor, rate: float) -> Tensor:
+    """[T] bool, rows in which a part of confidence ``sure`` [T] is seen and not guessed.
+
+    A sight at an end of the clip may have been longer, so it is not too short.
+    """
+    seen = sure > _LEAST_SURE
+    for start, end in _gaps(~seen):
+        if start > 0 and end < len(seen) and end - start < _SHORTEST_SIGHT_S * rate:
+            seen[start:end] = False
+    return seen
 
 
 def _gaps(seen: Tensor) -> list[tuple[int, int]]:
@@ -118,13 +139,14 @@ def _slerp(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
 def smooth(motion: CameraMotion, sigma_s: float) -> CameraMotion:
     """Gaussian smoothing of standard deviation ``sigma_s`` seconds, weighted by confidence.
 
-    Symmetric in time, hence without lag. Rotations are averaged as matrices and brought back to
-    the nearest rotation (chordal mean, Hartley et al. 2013, "Rotation averaging", section 5.3).
+    Of a motion whose gaps are filled. Symmetric in time, hence without lag. Rotations are averaged
+    as matrices and brought back to the nearest rotation (chordal mean, Hartley et al. 2013,
+    "Rotation averaging", section 5.3).
     """
     sigma = sigma_s * motion.rate
     if sigma <= 0:
         return motion
-    weight = motion.confidence.clamp_min(_MIN_WEIGHT)
+    weight = _weights(motion.confidence)
     # Joint by joint, which keeps memory flat on long clips.
     rotations = torch.stack(
         [
@@ -134,10 +156,27 @@ def smooth(motion: CameraMotion, sigma_s: float) -> CameraMotion:
         dim=1,
     )
     root = weight[:, :1]
-    across = _average(motion.pelvis[:, :2], root, sigma)
+    # The ray and the way along it, so that a steadier depth leaves the person where they were seen.
+    ray = motion.pelvis[:, :2] / motion.pelvis[:, 2:].clamp_min(_NEAREST_M)
+    ray = _average(ray, root, sigma)
     depth = _average(motion.pelvis[:, 2:], root, _DEPTH_FACTOR * sigma)
-    arkit = _average(motion.arkit, weight[:, _PARTS["face"]][:, :1], sigma).clamp(0, 1)
-    return replace(motion, rotations=rotations, pelvis=torch.cat([across, depth], 1), arkit=arkit)
+    face = weight[:, _PARTS["face"]][:, :1]
+    arkit = _average(motion.arkit, face, sigma)
+    arkit[:, _LIDS] = _average(motion.arkit[:, _LIDS], face, _LID_FACTOR * sigma)
+    pelvis = torch.cat([ray * depth.clamp_min(_NEAREST_M), depth], 1)
+    return replace(motion, rotations=rotations, pelvis=pelvis, arkit=arkit.clamp(0, 1))
+
+
+def _weights(confidence: Tensor) -> Tensor:
+    """[T, 55] how much each joint counts; one that was bridged with its part, as the ends do.
+
+    Were bridges to count little, a part would be held beside its gap and then jump onto the bridge.
+    """
+    weight = confidence.clamp_min(_MIN_WEIGHT)
+    for part in _PARTS.values():
+        for start, end in _gaps(confidence[:, part].amax(1) > 0):
+            weight[start:end, part] = _bridge_values(weight[:, part], start, end, None, math.inf)
+    return weight
 
 
 def _average(values: Tensor, weight: Tensor, sigma: float) -> Tensor:

@@ -7,7 +7,6 @@ its videos, reference.npz and, beside the sets, evaluate.py). Without it that ta
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -21,21 +20,16 @@ import numpy as np
 import torch
 
 from reelrig.core.body.model import FREE_BODY_PATH, LIGHT_BODY_PATH, load_body
-from reelrig.core.body.skinning import joints_from_pose, pose_joints
+from reelrig.core.body.skinning import pose_joints
 from reelrig.core.config import CaptureConfig, CaptureJob
-from reelrig.core.lift.rest import rest_point
-from reelrig.core.motion import Motion, read_motion
-from reelrig.core.pipeline import capture
+from reelrig.core.motion import read_motion
 from reelrig.core.rotation import rotvec_to_matrix
-from reelrig.core.skeletons import HAND_FINGER_START, JOINT_INDEX, JOINT_NAMES
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_VIDEO = ROOT / ".cache" / "demo.mp4"
+HELD_OUT = ROOT / ".cache" / "sts" / "detected"
 HD = (1280, 720)
 LONG_S = 600.0
-SETS = {"beam": ("cam01", "cam03"), "caliscope_charuco": ("cam_0", "cam_1", "cam_2", "cam_3")}
-COLUMNS = ("frames", "cover", "w_mpjpe", "mpjpe_rot", "pa_mpjpe", "gravity_deg", "accel")
-COLUMNS += ("skate", "traj", "scale", "left_hand_pa", "right_hand_pa")
 
 
 def main() -> None:
@@ -140,48 +134,16 @@ def run_worker(work: CaptureJob) -> None:
             raise SystemExit(f"the worker ended with {worker.returncode}")
 
 
-def bench_eval(folder: Path, sets: Path | None) -> None:
-    """evaluate.py's table for each camera, from the video alone."""
-    if sets is None:
-        print("left out: no --eval FOLDER was given")
-        return
-    print(f"| clip | {' | '.join(COLUMNS)} |\n| --- |{' --- |' * len(COLUMNS)}")
-    for name, cameras in SETS.items():
-        for camera in cameras:
-            scores = evaluate(sets, name, camera, folder)
-            cells = (str(scores.get(column, "-")) for column in COLUMNS)
-            print(f"| {name} {camera} | {' | '.join(cells)} |", flush=True)
+def bench_eval(_folder: Path, sets: Path | None) -> None:
+    """Each method and MediaPipe's world landmarks by evaluate.py, from the video alone."""
+    run_on_sets("training.bench_lift", sets)
 
 
-def evaluate(sets: Path, name: str, camera: str, folder: Path) -> dict:
-    motion_path = folder / f"{name}_{camera}.npz"
-    capture(job(sets / name / f"{camera}.mp4", motion_path), lambda message: None)
-    motion = read_motion(motion_path, print)
-    prediction = folder / "prediction.npz"
-    hands = {f"{side}_hand": hand_points(motion, side) for side in ("left", "right")}
-    joints = {"joints": motion.joints_world, "joint_names": np.array(JOINT_NAMES)}
-    np.savez(prediction, **joints, **hands, frame_index=motion.frame_index)
-    command = [sys.executable, sets / "evaluate.py", "--ref", sets / name / "reference.npz"]
-    command += ["--pred", prediction, "--space", "world"]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(answer.stdout)
-
-
-def hand_points(motion: Motion, side: str) -> np.ndarray:
-    """[T, 21, 3] m, a hand in MediaPipe's order; NaN in rows where it was not seen."""
-    rotations = rotvec_to_matrix(torch.from_numpy(np.float32(motion.rotvecs)))
-    trans = torch.from_numpy(np.float32(motion.trans))
-    joints, turns = joints_from_pose(load_body(), motion.betas, rotations, trans)
-    points = torch.zeros(motion.num_frames, 21, 3)
-    points[:, 0] = joints[:, JOINT_INDEX[f"{side}_wrist"]]
-    for finger, start in HAND_FINGER_START.items():
-        rows = [JOINT_INDEX[f"{side}_{finger}{i}"] for i in (1, 2, 3)]
-        points[:, start : start + 3] = joints[:, rows]
-        # The end bone has no joint at its tip; it is taken to be as long as the one before.
-        bone = rest_point(f"{side}_{finger}3") - rest_point(f"{side}_{finger}2")
-        points[:, start + 3] = joints[:, rows[2]] + turns[:, rows[2]] @ bone
-    points[motion.confidence[:, JOINT_INDEX[f"{side}_index1"]] == 0] = torch.nan
-    return points.numpy()
+def bench_lifting(_folder: Path, _: Path | None) -> None:
+    """Each method on renders of people who are new to it, where there are any; its speed."""
+    module = [sys.executable, "-m", "training.bench_lift", "--speed", DEMO_VIDEO]
+    held_out = ["--held-out", HELD_OUT] if HELD_OUT.exists() else []
+    subprocess.run([*module, *held_out], check=True, cwd=ROOT)
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -242,6 +204,7 @@ BENCHES: dict[str, Callable[[Path, Path | None], None]] = {
     "confidence": bench_confidence,
     "reprojection": bench_reprojection,
     "eval": bench_eval,
+    "lifting": bench_lifting,
 }
 
 if __name__ == "__main__":

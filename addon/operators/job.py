@@ -63,6 +63,7 @@ def _gather_inputs(
         device=preferences.device,
         pose_model=settings.pose_model,
         person=get_person(settings),
+        height_m=settings.known_height_m,
         body=str(preferences.body) if preferences.body else None,
     )
     video = Path(bpy.path.abspath(settings.video_path))

@@ -167,7 +167,8 @@ def test_panel_shows_the_people_who_were_found(addon, scene):
 
 
 def test_options_panel(addon):
-    assert draw(panels.REELRIG_PT_options) == ["method", "pose_model", "show_landmarks"]
+    drawn = draw(panels.REELRIG_PT_options)
+    assert drawn == ["method", "pose_model", "height_m", "show_landmarks"]
 
 
 @pytest.fixture(scope="session")

@@ -187,6 +187,8 @@ def test_a_bad_body_is_refused_at_once(inputs, refuse_capture, write, sentence):
         (["--start", "9"], r"has no frame from 9 s to its end: it lasts 0\.48 s\. Choose a range"),
         (["--end", "0.1"], r"at least 5 frames, empty\.mp4 has 3 in the chosen range\. Choose"),
         (["--focal-px", "0"], r"focal length must be above 0 pixels, got 0"),
+        (["--height", "183"], r"height must be between 0.5 and 2.5 metres, got 183"),
+        (["--height", "1.8", "--person", "all"], r"height is that of one person"),
         (["--smooth", "inf"], r"smoothing must be 0 seconds or more, got inf"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
