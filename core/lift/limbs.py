@@ -25,9 +25,10 @@ from .rest import rest_bone, rest_middle, rest_point
 _SIDEWAYS = torch.tensor([1.0, 0.0, 0.0])
 _UP = torch.tensor([0.0, 1.0, 0.0])
 
-# Forearm twist from the T pose (palm down), positive toward palm up: Kapandji, "Physiology of
-# the Joints" vol. 1 gives 85 + 90 degrees about the thumb-up middle; some slack is added.
-_MOST_PRONATED, _MOST_SUPINATED = -0.5, 3.1
+# Forearm twist from the T pose, positive toward palm up. Kapandji, "Physiology of the Joints", vol.
+# 1, gives 85 + 90 degrees about the middle, in which the thumb points where the elbow bends: the T
+# pose. A straight arm's palm goes all the way up, by the upper arm's turn, which is not seen.
+_MOST_PRONATED, _MOST_SUPINATED = -1.7, 3.1
 _LARGEST_WRIST_BEND = 1.5
 _LARGEST_ANKLE_BEND = 1.1
 _BENT_TRUST = 3.0  # of a hinge's axis seen in a bent limb, against 1 for the one assumed

@@ -9,6 +9,7 @@ Every so often it writes a checkpoint, a line of figures and the curves' picture
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import subprocess
@@ -62,6 +63,7 @@ class TrainConfig:
     seed: int = 5
 
 
+_BATCHES_BETWEEN_LOOKS = 600  # for shards that were written meanwhile
 _LOOK_SHARES = (0.4, 1.0)  # of the losses of the first look and of the second
 _Values = TypeVar("_Values", Observation, Truth)
 
@@ -69,21 +71,22 @@ _Values = TypeVar("_Values", Observation, Truth)
 class _Batches(IterableDataset):
     """Endless batches, drawn beside the training in a process of their own."""
 
-    def __init__(
-        self, config: TrainConfig, pool: list[Path], shards: list[Path], seed: int
-    ) -> None:
-        self.config, self.pool, self.shards, self.seed = config, pool, shards, seed
+    def __init__(self, config: TrainConfig, pool: list[Path], detected: Path, seed: int) -> None:
+        self.config, self.pool, self.detected, self.seed = config, pool, detected, seed
 
     def __iter__(self) -> Iterator[tuple[Observation, Truth]]:
         torch.set_num_threads(1)
         config, skeleton = self.config, Skeleton(load_body())
-        sequences = Sequences.load(self.shards)
-        errors = measure_errors(sequences, skeleton)
-        drawn = GeometricSource(Pool.load(self.pool), skeleton, errors, self.seed)
-        seen = DetectedSource(sequences, skeleton, self.seed)
+        pool, shards = Pool.load(self.pool), shard_paths(self.detected, held_out=False)
+        drawn, seen = self._open(pool, shards, skeleton, 0)
         generator = torch.Generator().manual_seed(self.seed)
         choices = [rows for rows, share in config.rows for _ in range(share)]
-        while True:
+        for number in itertools.count(1):
+            if number % _BATCHES_BETWEEN_LOOKS == 0:
+                now = shard_paths(self.detected, held_out=False)
+                if len(now) > len(shards):
+                    shards = now
+                    drawn, seen = self._open(pool, shards, skeleton, number)
             rows = choices[int(torch.randint(len(choices), (), generator=generator))]
             people = min(config.most_people, config.batch_rows // rows)
             num_seen = round(config.detected_share * people)
@@ -94,6 +97,17 @@ class _Batches(IterableDataset):
             ]
             observation = _join([part[0] for part in parts])
             yield _withhold(observation, config, generator), Truth.joined([p[1] for p in parts])
+
+    def _open(
+        self, pool: Pool, shards: list[Path], skeleton: Skeleton, number: int
+    ) -> tuple[GeometricSource, DetectedSource]:
+        sequences = Sequences.load(shards)
+        errors = measure_errors(sequences, skeleton)
+        seed = self.seed + number
+        return (
+            GeometricSource(pool, skeleton, errors, seed),
+            DetectedSource(sequences, skeleton, seed),
+        )
 
 
 def _join(parts: list[Observation]) -> Observation:
@@ -243,8 +257,7 @@ def train(
         training.resume(checkpoint)
     held_out = Sequences.load(shard_paths(detected, held_out=True))
     seen = DetectedSource(held_out, Skeleton(load_body()), config.seed)
-    shards = shard_paths(detected, held_out=False)
-    batches = _Batches(config, pool, shards, config.seed + training.step)
+    batches = _Batches(config, pool, detected, config.seed + training.step)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
     sums: dict[str, Tensor] = {}
     count, start_s = 0, time.monotonic()
@@ -287,7 +300,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    pool = sorted(args.pool.glob("shard_*.npz"))
+    pool = sorted(args.pool.glob("pool_*.npz"))
     config = config_from(json.loads(args.config))
     train(config, args.out / args.name, pool, args.detected, device=device, every=args.every)
 

@@ -77,7 +77,7 @@ class GeometricSource:
         betas = torch.from_numpy(np.float32(pool.betas[clips]))
         people = self.skeleton.proportions(betas, self._draw_scales(num_people))
         posed = self.skeleton.pose(people, rotations, pelvis)
-        shot = self._draw_shot(posed)
+        shot = self._draw_shot(posed, pool.rate_hz[clips])
         assumed_px = self._assume_focal(shot)
         observation = self._observe(posed, shot, assumed_px, rows / pool.rate_hz[clips][:, None])
         truth = make_truth(
@@ -98,11 +98,11 @@ class GeometricSource:
                 scales[:, joint] = scales[:, JOINT_INDEX["left_" + name[6:]]]
         return torch.from_numpy(np.float32(scales))
 
-    def _draw_shot(self, posed: PosedPeople) -> Shot:
+    def _draw_shot(self, posed: PosedPeople, rates_hz: np.ndarray) -> Shot:
         cameras = []
-        for points in posed.landmarks[:, :, :33].numpy():
+        for points, rate_hz in zip(posed.landmarks[:, :, :33].numpy(), rates_hz, strict=True):
             size = _SIZES[self.rng.integers(len(_SIZES))]
-            cameras.append(draw_camera(self.rng, points, size))
+            cameras.append(draw_camera(self.rng, points, size, float(rate_hz)))
         return Shot(
             *(
                 torch.from_numpy(np.float32(np.stack([getattr(c, name) for c in cameras])))
