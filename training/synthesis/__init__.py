@@ -1,0 +1,1 @@
+"""Pictures of the shipped body, and what the shipped detector sees in them."""
