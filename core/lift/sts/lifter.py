@@ -12,19 +12,21 @@ from ...body.measures import MEASURE_NAMES
 from ...camera_motion import CameraMotion
 from ...landmarks import Landmarks
 from ...rotation import nearest_rotation
-from ...skeletons import PARENTS
-from ..analytic import AnalyticLifter
+from ...skeletons import ARKIT_NAMES, JOINT_INDEX, LANDMARK_PARTS, NUM_JOINTS, PARENTS
+from .. import face as faces
 from ..placement import place_pelvis
 from .body_network import BodyNetwork
 from .network_file import load_network
-from .observation import observe
+from .observation import SIDES, observe
+from .parts import lift_face, lift_hand
 from .points import NUM_BODY_JOINTS
 from .windows import join_rows, split_rows
 
 BODY_WEIGHTS = Path(__file__).parents[1] / "weights" / "body.safetensors"
 
-_BLOCK = 16  # windows at once
 _PARENTS = torch.tensor([0, *PARENTS[1:NUM_BODY_JOINTS]])
+_NUM_FINGER_JOINTS = 15
+_FACE_JOINTS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
 # A joint's confidence is the chance that it lies this close to the truth, if distances fall off
 # exponentially with the network's sigma as their mean.
 _CLOSE_M = 0.08
@@ -42,22 +44,23 @@ class StsLifter:
         self.network = network or shipped_network()
 
     def lift(self, landmarks: Landmarks, rate: float, focal_px: float) -> CameraMotion:
-        rough = AnalyticLifter().lift(landmarks, rate, focal_px)
+        num_rows = len(landmarks.time_s)
+        rotations = torch.eye(3).repeat(num_rows, NUM_JOINTS, 1, 1)
+        confidence = torch.zeros(num_rows, NUM_JOINTS)
         body, sigma, log_measures = self._see_body(landmarks, rate, focal_px)
-        rotations = rough.rotations.clone()
-        local = body[:, _PARENTS].mT @ body
-        rotations[:, 1:NUM_BODY_JOINTS] = local[:, 1:]
+        rotations[:, :NUM_BODY_JOINTS] = body[:, _PARENTS].mT @ body
         rotations[:, 0] = body[:, 0]
-        seen = torch.from_numpy(landmarks.is_seen)
-        confidence = rough.confidence.clone()
-        confidence[:, :NUM_BODY_JOINTS] = (1 - (-_CLOSE_M / sigma).exp()) * seen[:, None]
+        seen = torch.from_numpy(landmarks.is_seen)[:, None]
+        confidence[:, :NUM_BODY_JOINTS] = (1 - (-_CLOSE_M / sigma).exp()) * seen
+        _put_hands(landmarks, focal_px, rotations, confidence)
+        arkit = _put_face(landmarks, focal_px, rotations, confidence)
         weight = confidence[:, :NUM_BODY_JOINTS].mean(1).clamp_min(1e-6)[:, None]
         measures = ((log_measures * weight).sum(0) / weight.sum()).exp().double().numpy()
         return CameraMotion(
             rate=rate,
             rotations=rotations,
             pelvis=place_pelvis(landmarks, rotations, MEASURE_NAMES, measures, focal_px),
-            arkit=rough.arkit,
+            arkit=arkit,
             confidence=confidence,
             focal_px=focal_px,
             measures=measures,
@@ -81,3 +84,30 @@ class StsLifter:
             join_rows(list(values), windows, num_rows) for values in zip(*answers, strict=True)
         )
         return nearest_rotation(turns), sigma, measures
+
+
+def _put_hands(
+    landmarks: Landmarks, focal_px: float, rotations: Tensor, confidence: Tensor
+) -> None:
+    """The fingers, as trusted as their landmarks, in place."""
+    for side in SIDES:
+        first = JOINT_INDEX[f"{side}_index1"]
+        fingers = slice(first, first + _NUM_FINGER_JOINTS)
+        seen = torch.from_numpy(landmarks.confidence[:, LANDMARK_PARTS[f"{side}_hand"]]).mean(1)
+        if seen.any():
+            rotations[:, fingers] = lift_hand(landmarks, side, focal_px).fingers
+            confidence[:, fingers] = seen[:, None]
+
+
+def _put_face(
+    landmarks: Landmarks, focal_px: float, rotations: Tensor, confidence: Tensor
+) -> Tensor:
+    """Jaw and eyes in place; [T, 52] the ARKit scores that they belong to."""
+    face = lift_face(landmarks, focal_px)
+    if face is None:
+        return torch.zeros(len(rotations), len(ARKIT_NAMES))
+    rows = [JOINT_INDEX[name] for name in _FACE_JOINTS]
+    eye = faces.eye_rotation(face.arkit)
+    rotations[:, rows] = torch.stack([faces.jaw_rotation(face.arkit), eye, eye], 1)
+    confidence[:, rows] = face.trust[:, None]
+    return face.arkit

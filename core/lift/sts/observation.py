@@ -63,7 +63,8 @@ def observe(landmarks: Landmarks, focal_px: float) -> Observation:
     if is_seen.any():
         head[is_seen] = faces.head_rotation(hints[is_seen, face])
     observation = Observation(
-        time_s=torch.from_numpy(landmarks.time_s).float(),
+        # From the first row: single precision is too coarse late in a long video.
+        time_s=torch.from_numpy(landmarks.time_s - landmarks.time_s[0]).float(),
         slopes=slopes[:, body],
         hints=hints[:, body],
         confidence=confidence[:, body],
