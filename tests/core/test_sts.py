@@ -17,7 +17,7 @@ from core.lift.sts.network_file import load_network, save_network
 from core.lift.sts.observation import observe, picture_features, view_of
 from core.lift.sts.points import POINT_NAMES, bones_of, place_points
 from core.lift.sts.temporal import TemporalEncoder
-from core.lift.sts.windows import WINDOW_ROWS, join_rows, split_rows
+from core.lift.sts.windows import WINDOW_ROWS, join_rows, split_rows, stack_rows
 from core.rotation import rotvec_to_matrix, six_to_matrix
 from core.skeletons import JOINT_INDEX, LANDMARK_PARTS
 from tests.core.synthetic import FOCAL_PX, landmarks_of, rotations_from
@@ -135,6 +135,8 @@ def test_windows_cover_every_row_and_join_to_what_they_were(num_rows, rate):
     assert all(0 < len(rows) <= WINDOW_ROWS for rows in windows)
     assert all(len(rows.diff().unique()) <= 1 for rows in windows)
     values = torch.arange(num_rows, dtype=torch.float32)[:, None] * torch.tensor([1.0, -2.0])
+    stacked = [rows for stack in stack_rows(windows) for rows in stack]
+    assert all(torch.equal(a, b) for a, b in zip(stacked, windows, strict=True))
     joined = join_rows([values[rows] for rows in windows], windows, num_rows)
     np.testing.assert_allclose(joined, values, rtol=1e-5)
 

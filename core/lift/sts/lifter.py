@@ -20,7 +20,7 @@ from .network_file import load_network
 from .observation import SIDES, observe
 from .parts import lift_face, lift_hand
 from .points import NUM_BODY_JOINTS
-from .windows import join_rows, split_rows
+from .windows import join_rows, split_rows, stack_rows
 
 BODY_WEIGHTS = Path(__file__).parents[1] / "weights" / "body.safetensors"
 
@@ -76,10 +76,10 @@ class StsLifter:
         observation = observe(landmarks, focal_px)
         windows = split_rows(num_rows, rate)
         answers: list[tuple[Tensor, Tensor, Tensor]] = []
-        for rows in windows:
-            estimate = self.network(observation.at(slice(None), rows))
+        for rows in stack_rows(windows):
+            estimate = self.network(observation.windows(rows))
             turned = estimate.view.camera_from_view[:, :, None] @ estimate.rotations
-            answers.append((turned[0], estimate.sigma[0], estimate.log_measures[0]))
+            answers += zip(turned, estimate.sigma, estimate.log_measures, strict=True)
         turns, sigma, measures = (
             join_rows(list(values), windows, num_rows) for values in zip(*answers, strict=True)
         )

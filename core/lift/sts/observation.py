@@ -39,10 +39,10 @@ class Observation:
     head: Tensor  # [B, T, 3, 3] camera from joint by the face mesh, as if seen in the middle
     head_confidence: Tensor  # [B, T] 0..1
 
-    def at(self, people: Tensor | slice, rows: Tensor | slice) -> Observation:
-        """These people's rows only."""
+    def windows(self, rows: Tensor) -> Observation:
+        """The first person's ``rows`` [W, N], as W people of N rows."""
         return Observation(
-            **{field.name: getattr(self, field.name)[people][:, rows] for field in fields(self)}
+            **{field.name: getattr(self, field.name)[0][rows] for field in fields(self)}
         )
 
 

@@ -8,6 +8,8 @@ from torch import Tensor
 WINDOW_ROWS = 32  # as in training
 _DENSEST_HZ = 30.0  # rows of one window; faster videos are taken in turns, every other row or so
 
+_WINDOWS_AT_ONCE = 16
+
 
 def split_rows(num_rows: int, rate: float) -> list[Tensor]:
     """Rows of each window: overlapping by half, all of one spacing, every row in one or more."""
@@ -20,6 +22,18 @@ def split_rows(num_rows: int, rate: float) -> list[Tensor]:
         ends = [min(start + WINDOW_ROWS, len(rows)) for start in starts]
         windows += [rows[max(end - WINDOW_ROWS, 0) : end] for end in ends if end > 0]
     return windows
+
+
+def stack_rows(windows: list[Tensor]) -> list[Tensor]:
+    """The windows in their order, neighbours of one length together as [W, N], not too many."""
+    stacks: list[list[Tensor]] = []
+    for rows in windows:
+        is_alike = stacks and len(stacks[-1][0]) == len(rows)
+        if is_alike and len(stacks[-1]) < _WINDOWS_AT_ONCE:
+            stacks[-1].append(rows)
+        else:
+            stacks.append([rows])
+    return [torch.stack(stack) for stack in stacks]
 
 
 def join_rows(values: list[Tensor], windows: list[Tensor], num_rows: int) -> Tensor:
