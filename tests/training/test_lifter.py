@@ -17,7 +17,7 @@ from training.lifter.losses import LossWeights, body_losses
 from training.lifter.score import aligned_distance
 from training.lifter.skeleton import POINT_NAMES, SEEN_LANDMARKS, Skeleton
 from training.lifter.train import TrainConfig, Training, config_from
-from training.synthesis.detected_source import mirror
+from training.synthesis.detected_source import mirror, roll
 from training.synthesis.geometric import GeometricSource, Pool
 from training.synthesis.noise import ErrorBank
 
@@ -157,6 +157,20 @@ def test_mirrored_truth_belongs_to_mirrored_landmarks(source):
     seen = observation.confidence[:, :, 28] == 1
     gap = (truth.slopes[:, :, ankle] - observation.slopes[:, :, 28]).norm(dim=-1)
     assert gap[seen].max() < 0.1
+
+
+def test_rolled_truth_belongs_to_rolled_landmarks(source):
+    observation, truth = source.draw(4, ROWS)
+    rolled, rolled_truth = roll(observation, truth, torch.full((4,), 0.7))
+    losses = body_losses(true_estimate(rolled, rolled_truth), rolled, rolled_truth)
+    assert losses["joints"] < 1e-3
+    ankle = POINT_NAMES.index("left_ankle")
+    gaps = [
+        (said.slopes[:, :, ankle] - seen.slopes[:, :, 27]).norm(dim=-1)
+        for seen, said in ((observation, truth), (rolled, rolled_truth))
+    ]
+    np.testing.assert_allclose(gaps[0], gaps[1], atol=1e-5)
+    assert (rolled.slopes - observation.slopes).abs().max() > 0.01
 
 
 def test_aligned_distance_ignores_turn_shift_and_scale():

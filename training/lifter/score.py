@@ -25,7 +25,8 @@ def score_network(network: BodyNetwork, source: DetectedSource) -> dict[str, flo
     blocks = torch.arange(len(source.sequences)).split(_BLOCK)
     for people in blocks:
         rows = torch.arange(num_rows).expand(len(people), -1)
-        observation, truth = source.take(people, rows, torch.zeros(len(people), dtype=torch.bool))
+        is_known = torch.zeros(len(people), dtype=torch.bool)
+        observation, truth = source.take(people, rows, is_known, torch.ones(len(people)))
         estimate = network(observation)
         points = place_points(estimate.rotations, truth.bones)
         turned = truth.points @ estimate.view.camera_from_view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,9 +11,20 @@ import torch
 from torch import Tensor
 
 from reelrig.core.landmarks import Landmarks
-from reelrig.core.lift.sts.observation import PALM_LANDMARKS, SIDES, Observation, observe
+from reelrig.core.lift.sts.observation import (
+    NUM_BODY,
+    PALM_LANDMARKS,
+    SIDES,
+    Observation,
+    observe,
+)
 from reelrig.core.rotation import rotvec_to_matrix
-from reelrig.core.skeletons import BODY_LANDMARKS, JOINT_INDEX, JOINT_NAMES
+from reelrig.core.skeletons import (
+    BODY_LANDMARK_INDEX,
+    BODY_LANDMARKS,
+    JOINT_INDEX,
+    JOINT_NAMES,
+)
 
 from ..lifter.skeleton import (
     MIRRORED_POINTS,
@@ -22,11 +33,13 @@ from ..lifter.skeleton import (
     other_side,
 )
 from ..lifter.truth import Truth
-from .geometric import Shot, make_truth, palm_axes
+from .geometric import HINT_ERRORS, Shot, make_truth, palm_axes
 from .noise import ErrorBank, heading_of
 
 HELD_OUT_EVERY, HELD_OUT_REST = 10, 9  # shards of people who are never trained on
 _KNOWN_FOCAL = 0.3  # share of people whose focal length the network is told
+_HIPS = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in SIDES]
+_ROLL_SPREAD = 0.2  # rad, by which pictures are turned beyond the cameras' own roll
 _LARGEST_ERROR = 1.5  # halves of the box, or metres: what is farther off is held there
 
 
@@ -127,12 +140,21 @@ class DetectedSource:
         first = numbers(longest - num_rows + 1)
         is_known = torch.rand(num_people, generator=self.generator) < _KNOWN_FOCAL
         rows = first[:, None] + torch.arange(num_rows)
-        observation, truth = self.take(numbers(len(self.sequences)), rows, is_known)
+        low, high = HINT_ERRORS
+        hint_share = low + (high - low) * torch.rand(num_people, generator=self.generator)
+        people = numbers(len(self.sequences))
+        observation, truth = self.take(people, rows, is_known, hint_share)
         is_mirrored = torch.rand(num_people, generator=self.generator) < 0.5
-        return mirror(observation, truth, is_mirrored)
+        angle = _ROLL_SPREAD * torch.randn(num_people, generator=self.generator)
+        return roll(*mirror(observation, truth, is_mirrored), angle)
 
-    def take(self, people: Tensor, rows: Tensor, is_known: Tensor) -> tuple[Observation, Truth]:
-        """Sequences ``people`` [B], their ``rows`` [B, T]; the focal length known or assumed."""
+    def take(
+        self, people: Tensor, rows: Tensor, is_known: Tensor, hint_share: Tensor
+    ) -> tuple[Observation, Truth]:
+        """Sequences ``people`` [B], their ``rows`` [B, T]; the focal length known or assumed.
+
+        ``hint_share`` [B] of the errors of the body's hints is left in them.
+        """
         all_ = self.sequences
         at = (people[:, None], rows)
         shot = Shot(all_.camera_from_world[at], all_.focal_px[at], all_.image_size[people])
@@ -142,6 +164,9 @@ class DetectedSource:
         rotations = rotvec_to_matrix(all_.rotvecs[at])
         posed = self.skeleton.pose(proportions, rotations, all_.pelvis[at])
         values = {field.name: getattr(all_.seen, field.name)[at] for field in fields(Observation)}
+        values["hints"] = self._true_hints(at).lerp(
+            values["hints"], hint_share[:, None, None, None]
+        )
         values["slopes"] = values["slopes"] / assumed_px[:, None, None, None]
         values["palm_slopes"] = values["palm_slopes"] / assumed_px[:, None, None, None, None]
         truth = make_truth(
@@ -152,6 +177,11 @@ class DetectedSource:
             all_.contacts[at],
         )
         return Observation(**values), truth
+
+    def _true_hints(self, at: tuple[Tensor, Tensor]) -> Tensor:
+        """[B, T, 33, 3] m, what perfect hints would be."""
+        body = self.sequences.landmarks[at][:, :, :NUM_BODY]
+        return body - body[:, :, _HIPS].mean(2, keepdim=True)
 
 
 _MIRRORED_LANDMARKS = [BODY_LANDMARKS.index(other_side(name)) for name in BODY_LANDMARKS]
@@ -189,6 +219,30 @@ def mirror(
     return _choose(is_mirrored, flipped, observation), _choose(is_mirrored, flipped_truth, truth)
 
 
+def roll(observation: Observation, truth: Truth, angle: Tensor) -> tuple[Observation, Truth]:
+    """The same, the cameras rolled by ``angle`` [B] rad: the networks turn people upright first."""
+    rotvec = torch.nn.functional.pad(angle[:, None], (2, 0))
+    turn = rotvec_to_matrix(rotvec)[:, None]
+    flat = turn[..., :2, :2].mT
+    seen, said = observation, truth
+    rolled = replace(
+        seen,
+        slopes=seen.slopes @ flat,
+        hints=seen.hints @ turn.mT,
+        palm_slopes=seen.palm_slopes @ flat[:, :, None],
+        palm_hints=seen.palm_hints @ turn[:, :, None].mT,
+        head=turn @ seen.head,
+    )
+    rolled_truth = replace(
+        said,
+        rotations=turn[:, :, None] @ said.rotations,
+        points=said.points @ turn.mT,
+        slopes=said.slopes @ flat,
+        up=(turn @ said.up[..., None])[..., 0],
+    )
+    return rolled, rolled_truth
+
+
 _Values = TypeVar("_Values", Observation, Truth)
 
 
@@ -216,8 +270,8 @@ def measure_errors(sequences: Sequences, skeleton: Skeleton) -> ErrorBank:
     posed = skeleton.pose(people, rotvec_to_matrix(sequences.rotvecs), sequences.pelvis)
     turns = sequences.camera_from_world[..., None, :3, :3] @ posed.turns
     pelvis, head = turns[:, :, 0], turns[:, :, JOINT_INDEX["head"]]
-    truth = sequences.landmarks[:, :, :33]
-    truth = truth - truth[:, :, 23:25].mean(2, keepdim=True)
+    truth = sequences.landmarks[:, :, :NUM_BODY]
+    truth = truth - truth[:, :, _HIPS].mean(2, keepdim=True)
     hints = (seen.hints - truth) @ pelvis * is_seen[:, :, :33]
     return ErrorBank(
         picture=picture.clamp(-_LARGEST_ERROR, _LARGEST_ERROR).half(),

@@ -25,7 +25,7 @@ _SCALE_SPREAD, _BONE_SPREAD = 0.04, 0.05  # of proportions beyond the body's own
 _NEAREST_M = 0.15
 # Share of the measured errors that a person is seen with: on real video the networks do better than
 # on renders, above all in depth.
-_PICTURE_ERRORS, _HINT_ERRORS = (0.5, 1.0), (0.2, 1.0)
+HINT_ERRORS, _PICTURE_ERRORS = (0.2, 1.0), (0.5, 1.0)
 _PALM_ROWS = {"left": slice(33, 39), "right": slice(39, 45)}
 _OUTSIDE_CONFIDENCE = 0.15  # of what lies beyond the picture's edge
 _OUTSIDE_SPREAD = 0.12  # halves of the box, by which the network guesses it wrong
@@ -140,7 +140,7 @@ class GeometricSource:
         slopes = slopes + errors_2d * half[..., None, None]
         pelvis = camera_from_joint[:, :, 0]
         hips = landmarks[:, :, 23:25].mean(2, keepdim=True)
-        errors_3d = self._shares(_HINT_ERRORS, num_people) * errors.hints
+        errors_3d = self._shares(HINT_ERRORS, num_people) * errors.hints
         hints = landmarks[:, :, :33] - hips + errors_3d @ pelvis.mT
         palm_slopes = torch.stack([slopes[:, :, rows] for rows in _PALM_ROWS.values()], 2)
         palms = torch.stack([landmarks[:, :, rows] for rows in _PALM_ROWS.values()], 2)
