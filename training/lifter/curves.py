@@ -17,7 +17,10 @@ def draw_curves(log: Path, picture: Path) -> None:
     """One tile for each figure in the lines of ``log`` (JSON with ``step``), written as PNG."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     names = [name for name in lines[-1] if name != "step"]
-    tiles = [_draw(name, [(line["step"], line[name]) for line in lines]) for name in names]
+    tiles = [
+        _draw(name, [(line["step"], line[name]) for line in lines if name in line])
+        for name in names
+    ]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _COLUMNS)
     rows = [np.hstack(tiles[i : i + _COLUMNS]) for i in range(0, len(tiles), _COLUMNS)]
     cv2.imwrite(str(picture), np.vstack(rows))

@@ -259,16 +259,17 @@ def train(
     seen = DetectedSource(held_out, Skeleton(load_body()), config.seed)
     batches = _Batches(config, pool, detected, config.seed + training.step)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
-    sums: dict[str, Tensor] = {}
+    sums: dict[str, list[Tensor]] = {}
     count, start_s = 0, time.monotonic()
     for observation, truth in loader:
         losses = training.take_step(_send(observation, device), _send(truth, device))
-        sums = {name: sums.get(name, 0.0) + value for name, value in losses.items()}
+        for name, value in losses.items():  # single images have no movement
+            sums.setdefault(name, []).append(value)
         count += 1
         if training.step % every == 0 or training.step >= config.steps:
             pace = count / (time.monotonic() - start_s)
             scores = score_network(training.averaged_network(), seen)
-            means = {name: float(value) / count for name, value in sums.items()}
+            means = {name: float(torch.stack(each).mean()) for name, each in sums.items()}
             with (folder / "curves.jsonl").open("a") as log:
                 line = {"step": training.step, "steps_per_s": pace, **means, **scores}
                 log.write(json.dumps(line) + "\n")
