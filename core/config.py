@@ -25,7 +25,7 @@ class CaptureConfig:
 
     start_s: float = 0.0  # first moment of the video to capture
     end_s: float | None = None  # last moment; None: to the end
-    method: Method = "analytic"
+    method: Method = "sts"
     device: Device = "auto"
     pose_model: PoseModel = "heavy"  # the network of the body's landmarks, quickest to best
     person: int | None = 0  # the main one is 0; None: everybody

@@ -27,6 +27,7 @@ from .lift.analytic import AnalyticLifter
 from .lift.hands import resting_pose
 from .lift.lifter import Lifter
 from .lift.rest import reference_body
+from .lift.sts.lifter import StsLifter
 from .motion import Motion, check_writable, write_motion
 from .overlay import write_overlay
 from .protocol import FoundPerson, Message, People, Progress, Seen, Warn
@@ -44,7 +45,7 @@ _SECONDS_BETWEEN_PREVIEWS = 0.07  # a person
 _MIN_FRAMES = 5  # with a person in them; fewer are no motion, and may be a slip of the detector
 _HEIGHT_SLACK_M = 0.01
 _ADVICE = "Choose a video, or a range of it, in which a whole person is visible."
-LIFTERS: dict[str, Callable[[], Lifter]] = {"analytic": AnalyticLifter}
+LIFTERS: dict[str, Callable[[], Lifter]] = {"sts": StsLifter, "analytic": AnalyticLifter}
 
 
 def capture(job: CaptureJob, send: Send) -> list[Path]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from core.body.measures import MEASURE_NAMES
-from core.config import CaptureConfig, CaptureJob
+from core.config import CaptureConfig, CaptureJob, Method
 from core.image_files import read_image
 from core.motion import Motion, read_motion
-from core.pipeline import capture, list_people
+from core.pipeline import LIFTERS, capture, list_people
 from core.protocol import Message, People, Progress, Seen
 from core.skeletons import JOINT_INDEX, PREVIEW_LANDMARKS
 from core.video import open_video
@@ -246,3 +247,7 @@ def test_a_cancelled_capture_leaves_nothing_half_written(tmp_path, stage):
     assert (folder / "overlay.mp4").read_text() == "an older overlay"
     if is_written:
         read_motion(folder / "motion.npz", refuse)
+
+
+def test_every_method_has_its_lifter():
+    assert set(LIFTERS) == set(get_args(Method))
