@@ -67,7 +67,7 @@ class StsLifter:
             measure_names=MEASURE_NAMES,
         )
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: what is cached meanwhile must suit training as well
     def _see_body(
         self, landmarks: Landmarks, rate: float, focal_px: float
     ) -> tuple[Tensor, Tensor, Tensor]:

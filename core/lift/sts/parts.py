@@ -42,7 +42,7 @@ class FaceTurns:
     sigma: Tensor  # [T, 53] of the head's turn (rad) and of each score
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def lift_hand(
     landmarks: Landmarks, side: str, focal_px: float, branch: HandBranch | None = None
 ) -> HandTurns:
@@ -62,7 +62,7 @@ def lift_hand(
     return HandTurns(fingers, view.camera_from_view @ palm, sigma)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def lift_face(
     landmarks: Landmarks, focal_px: float, branch: FaceBranch | None = None
 ) -> FaceTurns | None:
