@@ -122,6 +122,14 @@ def see_take(
         for _ in range(_REPEATS):
             middles.append(_PICTURE * size / 2 + rng.uniform(-0.5, 0.5, 2))
             pictures.append(shrink(image, box, size, middles[-1], rng))
+    points, network, _ = look_at_faces(engine, pictures, middles, size)
+    return points, network
+
+
+def look_at_faces(
+    engine: Engine, pictures: list[np.ndarray], middles: list[np.ndarray], size: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Points [N, 478, 3] px, scores [N, 52], presence [N] of faces ``size`` px large at [2] px."""
     rough = [[*middle, _ROUGH_REGION * size, 0.0] for middle in middles]
     uploaded, picture_of = upload(engine, pictures), torch.arange(len(pictures))
     regions, _ = find_faces(engine, uploaded, picture_of, torch.tensor(rough, dtype=torch.float32))
@@ -129,7 +137,7 @@ def see_take(
     # As core/detect/follow.py hands them on.
     network = seen.blendshapes.roll(-1, 1)
     network[:, ARKIT_INDEX["tongueOut"]] = 0
-    return seen.points, network
+    return seen.points, network, seen.score
 
 
 def shrink(

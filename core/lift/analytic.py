@@ -44,7 +44,6 @@ _FACE_JOINTS = ("jaw", "left_eye_smplhf", "right_eye_smplhf")
 _ROUGH_HAND_TRUST = 0.4  # the body's own three knuckle landmarks are a coarse hand
 _ROUGH_HEAD_TRUST = 0.6  # and its ears and nose a coarse head
 _BLOCK = 1024  # rows lifted at once: keeps memory flat on long clips
-_CALM_SAMPLE = 2000  # rows looked at for the face at rest
 
 
 class AnalyticLifter:
@@ -53,7 +52,12 @@ class AnalyticLifter:
     def lift(self, landmarks: Landmarks, rate: float, focal_px: float) -> CameraMotion:
         names, measures = _measure(landmarks)
         lengths = dict(zip(names, measures.tolist(), strict=True))
-        calm_face = _find_calm_face(landmarks, focal_px)
+        face = LANDMARK_PARTS["face"]
+        calm_face = faces.find_calm_face(
+            torch.from_numpy(landmarks.hints[:, face]),
+            torch.from_numpy(landmarks.face_scores),
+            torch.from_numpy(landmarks.confidence[:, face]).amin(1),
+        )
         blocks = [
             _lift_rows(
                 landmarks.at_rows(slice(start, start + _BLOCK)), focal_px, lengths, calm_face
@@ -105,17 +109,6 @@ def _lift_rows(
     rotations[:, JOINT_INDEX["left_eye_smplhf"]] = faces.eye_rotation(arkit)
     rotations[:, JOINT_INDEX["right_eye_smplhf"]] = faces.eye_rotation(arkit)
     return rotations, trust, arkit
-
-
-def _find_calm_face(landmarks: Landmarks, focal_px: float) -> CalmFace | None:
-    """The person's own face at rest, from a sample of the rows; None where no face was seen."""
-    seen = np.flatnonzero(landmarks.confidence[:, LANDMARK_PARTS["face"]].min(1) > 0)
-    if not len(seen):
-        return None
-    sample = landmarks.at_rows(seen[:: max(1, len(seen) // _CALM_SAMPLE)])
-    face = _turn_part(sample, "face", focal_px)
-    at_rest = faces.face_in_rest_axes(face, faces.head_rotation(face))
-    return CalmFace.among(at_rest, torch.from_numpy(sample.face_scores))
 
 
 def _turn_part(landmarks: Landmarks, name: str, focal_px: float) -> Tensor:

@@ -31,6 +31,7 @@ _SEEN_SHARE = 0.75
 _SCORE_RIDGE_M = 0.006
 # A frame is calm when lips and lids are within this of the calmest quarter's.
 _CALM_SHARE, _CALM_SLACK_M = 0.25, 0.002
+_CALM_SAMPLE = 2000  # rows looked at for the face at rest
 _NUM_SOLVER_STEPS = 40
 # Faces smaller than this give no usable expression, larger ones than the second a full one.
 _FACE_WIDTH_RANGE_PX = (25.0, 60.0)
@@ -136,6 +137,20 @@ class CalmFace:
         calm = calm if calm.any() else is_shut
         points, scores = (values[calm].median(0).values for values in (face, scores))
         return cls(points, scores, _iris_offset(face)[:, 1].median())
+
+
+def find_calm_face(hints: Tensor, network: Tensor, confidence: Tensor) -> CalmFace | None:
+    """The person's own face at rest, from a sample of the rows; None where no face was seen.
+
+    ``hints`` [T, 478, 3], the network's scores [T, 52], ``confidence`` [T]. A turn of all hints
+    changes nothing: they are counted in the head's own axes.
+    """
+    rows = confidence.nonzero()[:, 0]
+    if not len(rows):
+        return None
+    rows = rows[:: max(1, len(rows) // _CALM_SAMPLE)]
+    at_rest = face_in_rest_axes(hints[rows], head_rotation(hints[rows]))
+    return CalmFace.among(at_rest, network[rows])
 
 
 def arkit_scores(face: Tensor, network: Tensor, calm: CalmFace) -> Tensor:

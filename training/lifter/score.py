@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from reelrig.core.lift.sts.body_network import BodyNetwork
 from reelrig.core.lift.sts.points import NUM_BODY_JOINTS, place_points
-from reelrig.core.rotation import fit_rotation
 
+from ..scores import align
 from ..synthesis.detected_source import DetectedSource
 from .losses import joint_angle_errors
 
@@ -33,24 +33,13 @@ def score_network(network: BodyNetwork, source: DetectedSource) -> dict[str, flo
         joints, true_joints = points[:, :, :NUM_BODY_JOINTS], turned[:, :, :NUM_BODY_JOINTS]
         true_up = (estimate.view.camera_from_view.mT @ truth.up[..., None])[..., 0]
         tilt = torch.rad2deg(((estimate.up * true_up).sum(-1)).clamp(-1, 1).acos())
+        aligned = align(joints.numpy(), true_joints.numpy())
         scores = {
             "mpjpe": 1e3 * (joints - true_joints).norm(dim=-1).mean(),
-            "pa_mpjpe": 1e3 * aligned_distance(joints, true_joints).mean(),
+            "pa_mpjpe": 1e3 * np.linalg.norm(aligned - true_joints.numpy(), axis=-1).mean(),
             "angle": torch.rad2deg(joint_angle_errors(estimate, truth)).mean(),
             "tilt": tilt.mean(),
         }
         for name, value in scores.items():
             sums[name] = sums.get(name, 0.0) + float(value) * len(people)
     return {name: round(total / len(source.sequences), 3) for name, total in sums.items()}
-
-
-def aligned_distance(points: Tensor, target: Tensor) -> Tensor:
-    """[..., N] distances of points [..., N, 3] from ``target`` once they are laid onto it.
-
-    Procrustes by row: best turn (Kabsch 1976), shift, and scale (Umeyama 1991).
-    """
-    points, target = (each - each.mean(-2, keepdim=True) for each in (points, target))
-    turn = fit_rotation(points, target, torch.ones_like(points[..., 0]))
-    turned = points @ turn.mT
-    scale = (turned * target).sum((-2, -1)) / (turned * turned).sum((-2, -1)).clamp_min(1e-12)
-    return (scale[..., None, None] * turned - target).norm(dim=-1)

@@ -19,12 +19,10 @@ import torch
 from reelrig.core.body.model import BodyModel, load_body
 from reelrig.core.body.skinning import Skin
 from reelrig.core.detect.engine import Engine, open_engine
-from reelrig.core.detect.face import find_faces, see_faces
-from reelrig.core.detect.regions import upload
 from reelrig.core.lift.face import eye_rotation, jaw_rotation
 from reelrig.core.skeletons import ARKIT_BY_JOINTS, ARKIT_INDEX, JOINT_INDEX, NUM_JOINTS
 
-from ..bench_face import read_scores, shrink
+from ..bench_face import look_at_faces, read_scores, shrink
 from ..body.poses import Orbit, Pose, View
 from ..body.views import Camera, Figure, Shot, Studio
 from .face_scores import draw_scores
@@ -35,7 +33,7 @@ _YAW_DEG, _PITCH_DEG, _WANDER_DEG, _ROLL_DEG = 55.0, 20.0, 5.0, 8.0
 _DISTANCE_M = (0.35, 3.0)
 _SIZES_PX, _SIZES_OF_TAKE = (35.0, 280.0), 3
 _SIDE_PX, _FILL = 480, 0.6  # of the picture; of it, by the face
-_PICTURE, _ROUGH_REGION = 2.2, 2.4  # sizes of the face
+_PICTURE = 2.2  # sizes of the face
 
 
 def main() -> None:
@@ -151,14 +149,8 @@ def _see(
         shrink(image, box, size, middle, rng)
         for (image, box), middle in zip(shots, middles, strict=True)
     ]
-    rough = [[*middle, _ROUGH_REGION * size, 0.0] for middle in middles]
-    uploaded, picture_of = upload(engine, pictures), torch.arange(len(pictures))
-    regions, _ = find_faces(engine, uploaded, picture_of, torch.tensor(rough, dtype=torch.float32))
-    seen = see_faces(engine, uploaded, picture_of, regions)
-    # As core/detect/follow.py hands them on.
-    network = seen.blendshapes.roll(-1, 1)
-    network[:, ARKIT_INDEX["tongueOut"]] = 0
-    return seen.points.numpy(), network.numpy(), seen.score.numpy()
+    points, network, presence = look_at_faces(engine, pictures, middles, size)
+    return points.numpy(), network.numpy(), presence.numpy()
 
 
 def _save(path: Path, take: dict[str, np.ndarray]) -> None:

@@ -12,7 +12,6 @@ from ...landmarks import Landmarks
 from ...rotation import swing_between
 from ...skeletons import LANDMARK_PARTS
 from .. import face as faces
-from ..face import CalmFace
 from ..placement import pixel_slopes
 from .face_branch import FaceBranch, FaceOutput, view_face
 from .hand_branch import HandBranch, HandOutput, mirror, view_hand
@@ -20,7 +19,6 @@ from .part_weights import load_face_branch, load_hand_branch
 
 _BLOCK = 512  # rows at once
 _MARGIN = 16  # rows that the branches look at before and after a block
-_CALM_SAMPLE = 2000  # rows looked at for the face at rest
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def lift_face(
     """The face; None where none was seen at all."""
     points_px, hints, confidence = _take(landmarks, "face")
     seen = confidence.amin(1)
-    calm = find_calm_face(hints, torch.from_numpy(landmarks.face_scores).float(), seen)
+    calm = faces.find_calm_face(hints, torch.from_numpy(landmarks.face_scores).float(), seen)
     if calm is None:
         return None
     branch = branch or load_face_branch()
@@ -85,16 +83,6 @@ def lift_face(
     ray = torch.nn.functional.pad(ray, (0, 1), value=1.0)
     camera_from_view = swing_between(torch.tensor([0.0, 0.0, 1.0]), ray)
     return FaceTurns(arkit * trust[:, None], trust, camera_from_view @ head, sigma)
-
-
-def find_calm_face(hints: Tensor, network: Tensor, seen: Tensor) -> CalmFace | None:
-    """The person's own face at rest, from a sample of the rows; None where no face was seen."""
-    rows = seen.nonzero()[:, 0]
-    if not len(rows):
-        return None
-    rows = rows[:: max(1, len(rows) // _CALM_SAMPLE)]
-    at_rest = faces.face_in_rest_axes(hints[rows], faces.head_rotation(hints[rows]))
-    return CalmFace.among(at_rest, network[rows])
 
 
 def _take(landmarks: Landmarks, part: str) -> tuple[Tensor, Tensor, Tensor]:
