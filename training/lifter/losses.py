@@ -50,7 +50,7 @@ class LossWeights:
     rotations: float = 1.0  # of whole rotations, as matrices
     local_rotations: float = 1.0
     joints: float = 8.0  # m
-    picture: float = 1.0  # halves of the box
+    picture: float = 4.0  # halves of the box
     plausible: float = 0.2
     velocity: float = 0.4  # m/s
     acceleration: float = 0.0

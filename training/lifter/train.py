@@ -46,13 +46,13 @@ class TrainConfig:
 
     network: BodyNetworkConfig = field(default_factory=BodyNetworkConfig)
     losses: LossWeights = field(default_factory=LossWeights)
-    steps: int = 20_000
+    steps: int = 16_000
     # Rows of a window, one of these a batch, and how many batches of ten have it. Short windows
     # show more people at the same cost, long ones more movement.
     rows: tuple[tuple[int, int], ...] = ((1, 1), (8, 3), (16, 3), (32, 3))
     batch_rows: int = 1536  # of all people of a batch
     most_people: int = 192
-    detected_share: float = 0.5  # of a batch: people that the detector saw on renders
+    detected_share: float = 0.25  # of a batch: people that the detector saw on renders
     learning_rate: float = 8e-4
     warm_up: int = 300
     weight_decay: float = 0.02
@@ -229,10 +229,10 @@ class Training:
 
 
 def start_network(config: BodyNetworkConfig, skeleton: Skeleton) -> BodyNetwork:
-    """A network that sees in everybody the mean person, upright and facing the camera."""
+    """A network that sees the first guess, or without one the mean person, facing the camera."""
     network = BodyNetwork(config)
     mean = skeleton.proportions(torch.zeros(1, 10), torch.ones(1, 55)).log_measures[0]
-    standing = torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]).repeat(NUM_BODY_JOINTS)
+    standing = 0.2 * torch.tensor([1.0, 0.0, 0.0, 0.0, -1.0, 0.0]).repeat(NUM_BODY_JOINTS)
     network.start_from(
         {"rotations": standing, "sigma": torch.tensor(math.log(0.1)), "measures": mean}
     )

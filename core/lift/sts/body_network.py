@@ -17,6 +17,7 @@ from ...body.measures import MEASURE_NAMES
 from ...rotation import six_to_matrix
 from ...skeletons import BODY_LANDMARK_INDEX, CONTACT_NAMES
 from .d2s import D2SCamera
+from .first_guess import first_guess
 from .observation import (
     PALM_LANDMARKS,
     Observation,
@@ -28,16 +29,20 @@ from .observation import (
 from .points import NUM_BODY_JOINTS, POINT_NAMES, bones_of, place_points
 from .temporal import TemporalEncoder
 
-_PICTURE_SIZE, _HINT_SIZE = 165, 106
+_GUESS_SIZE = 6 * NUM_BODY_JOINTS
+_PICTURE_SIZE, _HINT_SIZE = 165, 106 + _GUESS_SIZE
 _CAMERA = 4  # log scale, shift, log distance
 _HEADS = {
-    "rotations": 6 * NUM_BODY_JOINTS,
+    "rotations": _GUESS_SIZE,  # added to the first guess
+    "trust": NUM_BODY_JOINTS,  # of the first guess
     "sigma": NUM_BODY_JOINTS,
     "measures": len(MEASURE_NAMES),
     "camera": _CAMERA,
     "up": 3,
     "contacts": len(CONTACT_NAMES),
 }
+# Logit of the first guess's trust before anything is learned.
+_TYPICAL_TRUST = 1.0
 _TYPICAL_SCALE, _TYPICAL_DISTANCE_M = 1.1, 3.5
 _LEAST_SIGMA = 0.01
 _LARGEST_MISS = 0.5  # halves of the box
@@ -103,15 +108,17 @@ class BodyNetwork(nn.Module):
     def looks(self, observation: Observation) -> list[BodyEstimate]:
         """The first estimate and, where there is one, that of the second look."""
         view = view_of(observation)
-        picture, hints = picture_features(observation, view), hint_features(observation)
+        guess = first_guess(observation)[..., :2].mT.flatten(-2)  # [B, T, 22, 6]
+        picture = picture_features(observation, view)
+        hints = torch.cat([hint_features(observation), guess.flatten(-2)], -1)
         rows = self.temporal(self.mlp(self.block(picture, hints)), observation.time_s)
         raw = self.heads(rows).float()
-        looks = [_read_heads(view, raw)]
+        looks = [_read_heads(view, guess, raw)]
         if self.config.num_second_layers:
             missed = _missed(looks[0], observation)
             rows = rows + self.feedback(torch.cat([missed, raw], -1))
             raw = raw + self.corrections(self.second(rows, observation.time_s)).float()
-            looks.append(_read_heads(view, raw))
+            looks.append(_read_heads(view, guess, raw))
         return looks
 
     @torch.no_grad()
@@ -131,14 +138,16 @@ def _encoder(config: BodyNetworkConfig, num_layers: int) -> TemporalEncoder:
     return TemporalEncoder(config.width, num_layers, config.num_heads, config.widening)
 
 
-def _read_heads(view: View, raw: Tensor) -> BodyEstimate:
+def _read_heads(view: View, guess: Tensor, raw: Tensor) -> BodyEstimate:
     values = dict(zip(_HEADS, raw.split(list(_HEADS.values()), -1), strict=True))
     camera = values["camera"]
     # The camera's own up is the better guess than none.
     up = values["up"] + raw.new_tensor([0.0, -0.1, 0.0])
+    trust = torch.sigmoid(values["trust"] + _TYPICAL_TRUST)[..., None]
+    six = trust * guess + values["rotations"].unflatten(-1, (NUM_BODY_JOINTS, 6))
     return BodyEstimate(
         view=view,
-        rotations=six_to_matrix(values["rotations"].unflatten(-1, (NUM_BODY_JOINTS, 6))),
+        rotations=six_to_matrix(six),
         sigma=values["sigma"].clamp(-6, 1).exp() + _LEAST_SIGMA,
         log_measures=values["measures"],
         camera=D2SCamera(
@@ -188,7 +197,7 @@ class _DisentangledBlock(nn.Module):
         self.past = nn.Linear(_PICTURE_SIZE + _HINT_SIZE, config.width)
 
     def forward(self, picture: Tensor, hints: Tensor) -> Tensor:
-        """[B, T, D] from [B, T, 165] and [B, T, 106]."""
+        """[B, T, D] from [B, T, 165] and [B, T, 238]."""
         both = torch.cat([picture, hints], -1)
         product = torch.tanh(self.picture(picture)) * self.hints(hints)
         joints = nn.functional.gelu(self.by_joint(torch.cat([product, both], -1)))
