@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--eval", type=Path, help="folder of the evaluation sets")
     parser.add_argument("--cache", type=Path, help="folder for the sets' landmarks")
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--processes", type=int, default=1, help="one a core on a CPU")
     parser.add_argument("--only", nargs="+", choices=tuple(VARIANTS), default=tuple(VARIANTS))
     args = parser.parse_args()
     pool = sorted(args.pool.glob("pool_*.npz"))
@@ -56,7 +57,15 @@ def main() -> None:
         config = config_from({"steps": args.steps, **VARIANTS[name]})
         folder = args.out / name.replace(" ", "_")
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        train(config, folder, pool, args.detected, device=device, every=args.steps)
+        train(
+            config,
+            folder,
+            pool,
+            args.detected,
+            device=device,
+            every=args.steps,
+            num_processes=args.processes,
+        )
         network = load_average(folder / "checkpoint.safetensors")
         scores = score_network(network, held_out)
         cells = [f"{scores[column]:.1f}" for column in ("mpjpe", "pa_mpjpe", "angle", "tilt")]

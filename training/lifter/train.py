@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import math
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,9 +21,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+import torch.distributed
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 from torch.utils.data import DataLoader, IterableDataset
 
 from reelrig.core.body.model import load_body
@@ -46,7 +49,7 @@ class TrainConfig:
 
     network: BodyNetworkConfig = field(default_factory=BodyNetworkConfig)
     losses: LossWeights = field(default_factory=LossWeights)
-    steps: int = 16_000
+    steps: int = 15_000
     # Rows of a window, one of these a batch, and how many batches of ten have it. Short windows
     # show more people at the same cost, long ones more movement.
     rows: tuple[tuple[int, int], ...] = ((1, 1), (8, 3), (16, 3), (32, 3))
@@ -63,6 +66,26 @@ class TrainConfig:
     seed: int = 5
 
 
+@dataclass(frozen=True)
+class Team:
+    """Processes that share each step's people: on a CPU two of one thread beat one of two."""
+
+    member: int = 0
+    size: int = 1
+
+    def average(self, network: BodyNetwork) -> None:
+        """Give everybody the mean of all members' gradients."""
+        if self.size == 1:
+            return
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        torch.distributed.all_reduce(flat)
+        parts = (flat / self.size).split([gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+_SEEDS_A_MEMBER = 1_000_000
 _BATCHES_BETWEEN_LOOKS = 600  # for shards that were written meanwhile
 _LOOK_SHARES = (0.4, 1.0)  # of the losses of the first look and of the second
 _Values = TypeVar("_Values", Observation, Truth)
@@ -71,15 +94,23 @@ _Values = TypeVar("_Values", Observation, Truth)
 class _Batches(IterableDataset):
     """Endless batches, drawn beside the training in a process of their own."""
 
-    def __init__(self, config: TrainConfig, pool: list[Path], detected: Path, seed: int) -> None:
-        self.config, self.pool, self.detected, self.seed = config, pool, detected, seed
+    def __init__(
+        self, config: TrainConfig, pool: list[Path], detected: Path, first: int, team: Team
+    ) -> None:
+        self.config, self.pool, self.detected = config, pool, detected
+        self.first, self.team = first, team  # number of the first batch
 
     def __iter__(self) -> Iterator[tuple[Observation, Truth]]:
         torch.set_num_threads(1)
         config, skeleton = self.config, Skeleton(load_body())
+        most_rows, most_people = (
+            count // self.team.size for count in (config.batch_rows, config.most_people)
+        )
         pool, shards = Pool.load(self.pool), shard_paths(self.detected, held_out=False)
         drawn, seen = self._open(pool, shards, skeleton, 0)
-        generator = torch.Generator().manual_seed(self.seed)
+        generator = torch.Generator().manual_seed(self._seed(0))
+        # The same for the whole team, so that nobody waits for a batch that takes longer.
+        of_rows = torch.Generator().manual_seed(config.seed + self.first)
         choices = [rows for rows, share in config.rows for _ in range(share)]
         for number in itertools.count(1):
             if number % _BATCHES_BETWEEN_LOOKS == 0:
@@ -87,8 +118,8 @@ class _Batches(IterableDataset):
                 if len(now) > len(shards):
                     shards = now
                     drawn, seen = self._open(pool, shards, skeleton, number)
-            rows = choices[int(torch.randint(len(choices), (), generator=generator))]
-            people = min(config.most_people, config.batch_rows // rows)
+            rows = choices[int(torch.randint(len(choices), (), generator=of_rows))]
+            people = min(most_people, most_rows // rows)
             num_seen = round(config.detected_share * people)
             parts = [
                 source.draw(count, rows)
@@ -103,11 +134,15 @@ class _Batches(IterableDataset):
     ) -> tuple[GeometricSource, DetectedSource]:
         sequences = Sequences.load(shards)
         errors = measure_errors(sequences, skeleton)
-        seed = self.seed + number
+        seed = self._seed(number)
         return (
             GeometricSource(pool, skeleton, errors, seed),
             DetectedSource(sequences, skeleton, seed),
         )
+
+    def _seed(self, number: int) -> int:
+        """A different one for everybody and wherever a training goes on."""
+        return self.config.seed + self.first + number + _SEEDS_A_MEMBER * self.team.member
 
 
 def _join(parts: list[Observation]) -> Observation:
@@ -157,9 +192,9 @@ _PARTS = _parts()
 class Training:
     """The state of one training: network, optimiser, average, step."""
 
-    def __init__(self, config: TrainConfig, device: str) -> None:
+    def __init__(self, config: TrainConfig, device: str, team: Team = Team()) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.device = config, device
+        self.config, self.device, self.team = config, device, team
         skeleton = Skeleton(load_body())
         self.network = start_network(config.network, skeleton).to(device)
         self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
@@ -172,6 +207,7 @@ class Training:
             ],
             lr=config.learning_rate,
             betas=(0.9, 0.98),
+            fused=True,
         )
         self.step = 0
         self.commit = current_commit()  # that the training runs on, whatever happens meanwhile
@@ -189,6 +225,7 @@ class Training:
             total = total + share * sum(weights[name] * value for name, value in losses.items())
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
+        self.team.average(self.network)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
@@ -248,16 +285,46 @@ def _rate_at(step: int, config: TrainConfig) -> float:
 
 
 def train(
-    config: TrainConfig, folder: Path, pool: list[Path], detected: Path, *, device: str, every: int
-) -> Training:
+    config: TrainConfig,
+    folder: Path,
+    pool: list[Path],
+    detected: Path,
+    *,
+    device: str,
+    every: int,
+    num_processes: int = 1,
+) -> None:
     """Train to the config's last step, from the checkpoint in ``folder`` if there is one."""
     folder.mkdir(parents=True, exist_ok=True)
-    training, checkpoint = Training(config, device), folder / "checkpoint.safetensors"
+    arguments = (num_processes, config, folder, pool, detected, device, every)
+    if num_processes == 1:
+        _train_member(0, *arguments)
+    else:
+        spawn(_train_member, arguments, num_processes)
+
+
+def _train_member(
+    member: int,
+    num_members: int,
+    config: TrainConfig,
+    folder: Path,
+    pool: list[Path],
+    detected: Path,
+    device: str,
+    every: int,
+) -> None:
+    team = Team(member, num_members)
+    if num_members > 1:
+        torch.set_num_threads(1)
+        torch.distributed.init_process_group(
+            "gloo", f"file://{folder.resolve()}/team{os.getppid()}", None, num_members, member
+        )
+    training, checkpoint = Training(config, device, team), folder / "checkpoint.safetensors"
     if checkpoint.exists():
         training.resume(checkpoint)
     held_out = Sequences.load(shard_paths(detected, held_out=True))
     seen = DetectedSource(held_out, Skeleton(load_body()), config.seed)
-    batches = _Batches(config, pool, detected, config.seed + training.step)
+    batches = _Batches(config, pool, detected, training.step, team)
     loader = DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
     sums: dict[str, list[Tensor]] = {}
     count, start_s = 0, time.monotonic()
@@ -267,18 +334,18 @@ def train(
             sums.setdefault(name, []).append(value)
         count += 1
         if training.step % every == 0 or training.step >= config.steps:
-            pace = count / (time.monotonic() - start_s)
-            scores = score_network(training.averaged_network(), seen)
-            means = {name: float(torch.stack(each).mean()) for name, each in sums.items()}
-            with (folder / "curves.jsonl").open("a") as log:
-                line = {"step": training.step, "steps_per_s": pace, **means, **scores}
-                log.write(json.dumps(line) + "\n")
-            training.save(checkpoint)
-            draw_curves(folder / "curves.jsonl", folder / "curves.png")
+            if member == 0:
+                pace = count / (time.monotonic() - start_s)
+                scores = score_network(training.averaged_network(), seen)
+                means = {name: float(torch.stack(each).mean()) for name, each in sums.items()}
+                with (folder / "curves.jsonl").open("a") as log:
+                    line = {"step": training.step, "steps_per_s": pace, **means, **scores}
+                    log.write(json.dumps(line) + "\n")
+                training.save(checkpoint)
+                draw_curves(folder / "curves.jsonl", folder / "curves.png")
             sums, count, start_s = {}, 0, time.monotonic()
         if training.step >= config.steps:
             break
-    return training
 
 
 def _send(values: _Values, device: str) -> _Values:
@@ -296,14 +363,21 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", default="{}", help="JSON of what differs from TrainConfig")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=1, help="one a core on a CPU")
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     pool = sorted(args.pool.glob("pool_*.npz"))
     config = config_from(json.loads(args.config))
-    train(config, args.out / args.name, pool, args.detected, device=device, every=args.every)
+    train(
+        config,
+        args.out / args.name,
+        pool,
+        args.detected,
+        device=device,
+        every=args.every,
+        num_processes=args.processes,
+    )
 
 
 def current_commit() -> str:
