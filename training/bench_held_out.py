@@ -35,6 +35,8 @@ _LIMBS = [
     for name in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     for side in ("left", "right")
 ]
+# By the mean confidence of a row's body landmarks: from, to, and what it is called.
+_VISIBILITIES = ((0.0, 0.4, "mostly hidden"), (0.4, 0.8, "partly seen"), (0.8, 1.01, "seen"))
 _COLUMNS = ("body, 22 joints, PA", "limbs, 12 landmarks, PA", "hands, 21 landmarks, PA", "PVE")
 
 
@@ -66,10 +68,13 @@ class Posed:
 
 def print_held_out(folder: Path, methods: list[str]) -> None:
     errors: dict[str, list[list[np.ndarray]]] = {name: [] for name in (MEDIAPIPE, *methods)}
+    seen: list[np.ndarray] = []
     for sequence in read_held_out(folder):
         if not len(sequence.rows):
             continue
         truth = pose_truth(sequence)
+        confidence = sequence.landmarks.confidence[sequence.rows]
+        seen.append(confidence[:, LANDMARK_PARTS["body"]].mean(1))
         errors[MEDIAPIPE].append(compare(read_hints(sequence), truth, sequence))
         for method in methods:
             errors[method].append(compare(lift(sequence, method), truth, sequence))
@@ -80,6 +85,25 @@ def print_held_out(folder: Path, methods: list[str]) -> None:
         columns = [np.concatenate(parts) for parts in zip(*sequences, strict=True)]
         cells = [f"{column.mean():.1f}" if len(column) else "-" for column in columns]
         print(f"| {method} | {' | '.join(cells)} |", flush=True)
+    for column in _COLUMNS[:2]:
+        print_by_visibility(errors, np.concatenate(seen), column)
+
+
+def print_by_visibility(
+    errors: dict[str, list[list[np.ndarray]]], visibility: np.ndarray, column: str
+) -> None:
+    """The ``column`` again, by how much of the body the detector saw: ``visibility`` [N] of rows."""
+    heads, chosen = [], []
+    for low, high, name in _VISIBILITIES:
+        chosen.append((visibility >= low) & (visibility < high))
+        heads.append(f"{name} ({low:g} to {min(high, 1):g}), {chosen[-1].sum()} rows")
+    print(f"\n| held-out renders, {column}, mm, by confidence | {' | '.join(heads)} |")
+    print(f"| --- |{' --- |' * len(heads)}")
+    for method, sequences in errors.items():
+        values = np.concatenate([columns[_COLUMNS.index(column)] for columns in sequences])
+        if len(values):
+            means = (f"{values[rows].mean():.1f}" for rows in chosen)
+            print(f"| {method} | {' | '.join(means)} |", flush=True)
 
 
 def read_held_out(folder: Path) -> Iterator[Sequence]:

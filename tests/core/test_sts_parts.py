@@ -240,13 +240,22 @@ def make_landmarks(num_rows: int) -> Landmarks:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_hands_lifted_in_blocks_are_those_lifted_at_once(branch, side, monkeypatch):
     landmarks = make_landmarks(60)
-    whole = parts.lift_hand(landmarks, side, 900.0, branch)
+    whole = parts.lift_hands(landmarks, 900.0, branch)[side]
     monkeypatch.setattr(parts, "_BLOCK", 7)
-    pieces = parts.lift_hand(landmarks, side, 900.0, branch)
+    pieces = parts.lift_hands(landmarks, 900.0, branch)[side]
     torch.testing.assert_close(pieces.fingers, whole.fingers, atol=1e-4, rtol=0)
     torch.testing.assert_close(pieces.palm, whole.palm, atol=1e-4, rtol=0)
     assert whole.fingers.shape == (60, 15, 3, 3)
     torch.testing.assert_close(torch.linalg.det(whole.palm), torch.ones(60))
+
+
+def test_a_hand_is_lifted_alike_without_the_other(branch):
+    landmarks = make_landmarks(6)
+    both = parts.lift_hands(landmarks, 900.0, branch)["right"]
+    landmarks.confidence[:, LANDMARK_PARTS["left_hand"]] = 0
+    alone = parts.lift_hands(landmarks, 900.0, branch)
+    assert list(alone) == ["right"]
+    torch.testing.assert_close(alone["right"].palm, both.palm, atol=1e-5, rtol=0)
 
 
 def test_a_face_seen_aside_is_turned_by_its_ray():

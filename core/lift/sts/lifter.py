@@ -17,8 +17,8 @@ from .. import face as faces
 from ..placement import place_pelvis
 from .body_network import BodyNetwork
 from .network_file import load_network
-from .observation import SIDES, observe
-from .parts import lift_face, lift_hand
+from .observation import observe
+from .parts import lift_face, lift_hands
 from .points import NUM_BODY_JOINTS
 from .windows import join_rows, split_rows, stack_rows
 
@@ -90,13 +90,12 @@ def _put_hands(
     landmarks: Landmarks, focal_px: float, rotations: Tensor, confidence: Tensor
 ) -> None:
     """The fingers, as trusted as their landmarks, in place."""
-    for side in SIDES:
+    for side, hand in lift_hands(landmarks, focal_px).items():
         first = JOINT_INDEX[f"{side}_index1"]
         fingers = slice(first, first + _NUM_FINGER_JOINTS)
         seen = torch.from_numpy(landmarks.confidence[:, LANDMARK_PARTS[f"{side}_hand"]]).mean(1)
-        if seen.any():
-            rotations[:, fingers] = lift_hand(landmarks, side, focal_px).fingers
-            confidence[:, fingers] = seen[:, None]
+        rotations[:, fingers] = hand.fingers
+        confidence[:, fingers] = seen[:, None]
 
 
 def _put_face(

@@ -15,6 +15,7 @@ from .. import face as faces
 from ..placement import pixel_slopes
 from .face_branch import FaceBranch, FaceOutput, view_face
 from .hand_branch import HandBranch, HandOutput, mirror, view_hand
+from .observation import SIDES
 from .part_weights import load_face_branch, load_hand_branch
 
 _BLOCK = 512  # rows at once
@@ -41,23 +42,33 @@ class FaceTurns:
 
 
 @torch.no_grad()
-def lift_hand(
-    landmarks: Landmarks, side: str, focal_px: float, branch: HandBranch | None = None
-) -> HandTurns:
-    """The ``side`` hand, "left" or "right"."""
+def lift_hands(
+    landmarks: Landmarks, focal_px: float, branch: HandBranch | None = None
+) -> dict[str, HandTurns]:
+    """The hands by side, of those that were seen at all."""
+    parts = {side: _take(landmarks, f"{side}_hand") for side in SIDES}
+    parts = {side: part for side, part in parts.items() if part[2].any()}
+    if not parts:
+        return {}
     branch = branch or load_hand_branch()
-    points_px, hints, confidence = _take(landmarks, f"{side}_hand")
-    view = view_hand(points_px, hints, focal_px, landmarks.image_size, side)
-    time_s = _times(landmarks)
-
-    def see(rows: slice) -> HandOutput:
-        given = (view.points, view.hints, confidence, time_s)
-        return branch(*(values[None, rows] for values in given))
-
-    fingers, palm, sigma = _in_blocks(see, len(time_s))
-    if side == "right":
-        fingers, palm = mirror(fingers), mirror(palm)
-    return HandTurns(fingers, view.camera_from_view @ palm, sigma)
+    views = [
+        view_hand(points_px, hints, focal_px, landmarks.image_size, side)
+        for side, (points_px, hints, _) in parts.items()
+    ]
+    given = [
+        torch.stack([view.points for view in views]),
+        torch.stack([view.hints for view in views]),
+        torch.stack([confidence for *_, confidence in parts.values()]),
+        _times(landmarks).expand(len(views), -1),
+    ]
+    found = _in_blocks(lambda rows: branch(*(each[:, rows] for each in given)), len(given[3][0]))
+    turns = {}
+    for i_hand, (side, view) in enumerate(zip(parts, views, strict=True)):
+        fingers, palm, sigma = (values[i_hand] for values in found)
+        if side == "right":
+            fingers, palm = mirror(fingers), mirror(palm)
+        turns[side] = HandTurns(fingers, view.camera_from_view @ palm, sigma)
+    return turns
 
 
 @torch.no_grad()
@@ -77,7 +88,7 @@ def lift_face(
     def see(rows: slice) -> FaceOutput:
         return branch(view.map(lambda values: values[:, rows]))
 
-    arkit, head, sigma = _in_blocks(see, len(seen))
+    arkit, head, sigma = (values[0] for values in _in_blocks(see, len(seen)))
     trust = faces.face_trust(faces.face_width_px(points_px), head) * (seen > 0)
     ray = pixel_slopes(points_px.mean(1), focal_px, landmarks.image_size)
     ray = torch.nn.functional.pad(ray, (0, 1), value=1.0)
@@ -101,11 +112,11 @@ def _times(landmarks: Landmarks) -> Tensor:
 def _in_blocks(
     see: Callable[[slice], HandOutput | FaceOutput], num_rows: int
 ) -> tuple[Tensor, ...]:
-    """The fields [T, ...] of what ``see`` says of all rows, in blocks that keep memory flat."""
+    """The fields [B, T, ...] of what ``see`` says of all rows, in blocks that keep memory flat."""
     blocks = []
     for start in range(0, num_rows, _BLOCK):
         first = max(0, start - _MARGIN)
         found = see(slice(first, start + _BLOCK + _MARGIN))
         kept = slice(start - first, start - first + _BLOCK)
-        blocks.append([values[0, kept] for values in vars(found).values()])
-    return tuple(torch.cat(field) for field in zip(*blocks, strict=True))
+        blocks.append([values[:, kept] for values in vars(found).values()])
+    return tuple(torch.cat(field, 1) for field in zip(*blocks, strict=True))
