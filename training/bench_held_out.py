@@ -92,7 +92,7 @@ def print_held_out(folder: Path, methods: list[str]) -> None:
 def print_by_visibility(
     errors: dict[str, list[list[np.ndarray]]], visibility: np.ndarray, column: str
 ) -> None:
-    """The ``column`` again, by how much of the body the detector saw: ``visibility`` [N] of rows."""
+    """The ``column`` again, by ``visibility`` [N]: how much of the body the detector saw."""
     heads, chosen = [], []
     for low, high, name in _VISIBILITIES:
         chosen.append((visibility >= low) & (visibility < high))
