@@ -15,11 +15,12 @@ from ...rotation import nearest_rotation
 from ...skeletons import ARKIT_NAMES, JOINT_INDEX, LANDMARK_PARTS, NUM_JOINTS, PARENTS
 from .. import face as faces
 from ..placement import place_pelvis
+from .alignment import align_to_picture
 from .body_network import BodyNetwork
 from .network_file import load_network
-from .observation import observe
+from .observation import Observation, observe
 from .parts import lift_face, lift_hands
-from .points import NUM_BODY_JOINTS
+from .points import NUM_BODY_JOINTS, bones_of
 from .windows import join_rows, split_rows, stack_rows
 
 BODY_WEIGHTS = Path(__file__).parents[1] / "weights" / "body.safetensors"
@@ -43,19 +44,23 @@ class StsLifter:
     def __init__(self, network: BodyNetwork | None = None) -> None:
         self.network = network or shipped_network()
 
+    @torch.no_grad()  # not inference_mode: what is cached meanwhile must suit training as well
     def lift(self, landmarks: Landmarks, rate: float, focal_px: float) -> CameraMotion:
         num_rows = len(landmarks.time_s)
         rotations = torch.eye(3).repeat(num_rows, NUM_JOINTS, 1, 1)
         confidence = torch.zeros(num_rows, NUM_JOINTS)
-        body, sigma, log_measures = self._see_body(landmarks, rate, focal_px)
-        rotations[:, :NUM_BODY_JOINTS] = body[:, _PARENTS].mT @ body
-        rotations[:, 0] = body[:, 0]
+        observation = observe(landmarks, focal_px)
+        guess, sigma, log_measures = self._see_body(observation, rate)
         seen = torch.from_numpy(landmarks.is_seen)[:, None]
         confidence[:, :NUM_BODY_JOINTS] = (1 - (-_CLOSE_M / sigma).exp()) * seen
+        weight = confidence[:, :NUM_BODY_JOINTS].mean(1).clamp_min(1e-6)[:, None]
+        log_measures = (log_measures * weight).sum(0) / weight.sum()
+        body = align_to_picture(guess, bones_of(log_measures), observation)
+        rotations[:, :NUM_BODY_JOINTS] = body[:, _PARENTS].mT @ body
+        rotations[:, 0] = body[:, 0]
         _put_hands(landmarks, focal_px, rotations, confidence)
         arkit = _put_face(landmarks, focal_px, rotations, confidence)
-        weight = confidence[:, :NUM_BODY_JOINTS].mean(1).clamp_min(1e-6)[:, None]
-        measures = ((log_measures * weight).sum(0) / weight.sum()).exp().double().numpy()
+        measures = log_measures.exp().double().numpy()
         return CameraMotion(
             rate=rate,
             rotations=rotations,
@@ -67,13 +72,9 @@ class StsLifter:
             measure_names=MEASURE_NAMES,
         )
 
-    @torch.no_grad()  # not inference_mode: what is cached meanwhile must suit training as well
-    def _see_body(
-        self, landmarks: Landmarks, rate: float, focal_px: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _see_body(self, observation: Observation, rate: float) -> tuple[Tensor, Tensor, Tensor]:
         """[T, 22, 3, 3] camera from joint, sigma [T, 22] m, log measures [T, M]."""
-        num_rows = len(landmarks.time_s)
-        observation = observe(landmarks, focal_px)
+        num_rows = observation.time_s.shape[1]
         windows = split_rows(num_rows, rate)
         answers: list[tuple[Tensor, Tensor, Tensor]] = []
         for rows in stack_rows(windows):
