@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ...skeletons import BODY_LANDMARK_INDEX, JOINT_INDEX
+from ...skeletons import BODY_LANDMARK_INDEX, BODY_LANDMARKS, JOINT_INDEX
 from ..rest import rest_point
 from .observation import PALM_LANDMARKS, SIDES, Observation
 from .points import NUM_BODY_JOINTS
@@ -26,7 +26,9 @@ _Directions = dict[str, tuple[Tensor, Tensor]]  # by joint: along the one exactl
 
 
 def first_guess(observation: Observation) -> Tensor:
-    """[B, T, 22, 3, 3] view from joint; zeros where nothing was seen or no hints are given."""
+    """[B, T, 22, 3, 3] view from joint; zeros of a joint whose landmarks are not all seen, and of
+    everybody without hints.
+    """
     seen = observation.hints
 
     def at(name: str) -> Tensor:
@@ -37,8 +39,49 @@ def first_guess(observation: Observation) -> Tensor:
     has_head = observation.head_confidence > 0
     head = torch.where(has_head[..., None, None], observation.head, turns[:, :, _HEAD])
     turns = torch.cat([turns[:, :, :_HEAD], head[:, :, None], turns[:, :, _HEAD + 1 :]], 2)
-    is_given = (observation.confidence.amax(-1) > 0) & (seen.abs().amax((-2, -1)) > 0)
-    return turns * is_given[..., None, None, None]
+    return torch.where(_is_given(observation)[..., None, None], turns, 0.0)
+
+
+def _is_given(observation: Observation) -> Tensor:
+    """[B, T, 22] whether there are the hints that a joint's turn is read off."""
+    unseen = (observation.confidence <= 0).float() @ _needs().to(observation.hints)
+    is_given = unseen == 0
+    is_given[:, :, _HEAD] |= observation.head_confidence > 0
+    for i_side, side in enumerate(SIDES):
+        is_given[:, :, JOINT_INDEX[f"{side}_wrist"]] |= observation.palm_confidence[..., i_side] > 0
+    return is_given & (observation.hints.abs().amax((-2, -1)) > 0)[..., None]
+
+
+@cache
+def _needs() -> Tensor:
+    """[33, 22] whether a joint's turn is read off the landmark, 0 or 1."""
+    needs = torch.zeros(len(BODY_LANDMARKS), NUM_BODY_JOINTS)
+
+    def note(joints: tuple[str, ...], landmarks: tuple[str, ...]) -> None:
+        for name in landmarks:
+            needs[BODY_LANDMARK_INDEX[name], [JOINT_INDEX[joint] for joint in joints]] = 1.0
+
+    trunk = tuple(f"{side}_{name}" for side in SIDES for name in ("hip", "shoulder"))
+    note(("pelvis", "spine1", "spine2", "spine3"), trunk)
+    note(("neck", "head"), ("left_ear", "right_ear"))
+    note(("neck",), ("left_shoulder", "right_shoulder"))
+    note(("head",), ("nose",))
+    for side in SIDES:
+        leg, foot, arm, hand = (
+            tuple(f"{side}_{name}" for name in names)
+            for names in (
+                ("hip", "knee", "ankle", "heel", "foot_index"),
+                ("knee", "ankle", "heel", "foot_index"),
+                ("shoulder", "elbow", "wrist"),
+                ("wrist", "index", "pinky"),
+            )
+        )
+        note((f"{side}_hip", f"{side}_knee"), leg + trunk)
+        note((f"{side}_ankle", f"{side}_foot"), foot)
+        note((f"{side}_collar",), trunk)
+        note((f"{side}_shoulder", f"{side}_elbow"), arm + trunk)
+        note((f"{side}_wrist",), hand)
+    return needs
 
 
 def _directions(

@@ -12,16 +12,17 @@ from ...body.measures import MEASURE_NAMES
 from ...camera_motion import CameraMotion
 from ...landmarks import Landmarks
 from ...rotation import nearest_rotation
-from ...skeletons import ARKIT_NAMES, JOINT_INDEX, LANDMARK_PARTS, NUM_JOINTS, PARENTS
+from ...skeletons import ARKIT_NAMES, JOINT_INDEX, NUM_JOINTS, PARENTS
 from .. import face as faces
 from ..placement import place_pelvis
 from .alignment import align_to_picture
 from .body_network import BodyNetwork
 from .network_file import load_network
-from .observation import Observation, observe
-from .parts import lift_face, lift_hands
+from .observation import SIDES, Observation, observe
+from .parts import HandTurns, lift_face, lift_hands
 from .points import NUM_BODY_JOINTS, bones_of
 from .windows import join_rows, split_rows, stack_rows
+from .wrists import join_palms
 
 BODY_WEIGHTS = Path(__file__).parents[1] / "weights" / "body.safetensors"
 
@@ -56,9 +57,12 @@ class StsLifter:
         weight = confidence[:, :NUM_BODY_JOINTS].mean(1).clamp_min(1e-6)[:, None]
         log_measures = (log_measures * weight).sum(0) / weight.sum()
         body = align_to_picture(guess, bones_of(log_measures), observation)
+        hands = lift_hands(landmarks, focal_px)
+        hand_trust = {side: observation.palm_confidence[0, :, i] for i, side in enumerate(SIDES)}
+        body = join_palms(body, hands, {side: x > 0 for side, x in hand_trust.items()}, rate)
         rotations[:, :NUM_BODY_JOINTS] = body[:, _PARENTS].mT @ body
         rotations[:, 0] = body[:, 0]
-        _put_hands(landmarks, focal_px, rotations, confidence)
+        _put_fingers(hands, hand_trust, rotations, confidence)
         arkit = _put_face(landmarks, focal_px, rotations, confidence)
         measures = log_measures.exp().double().numpy()
         return CameraMotion(
@@ -87,16 +91,15 @@ class StsLifter:
         return nearest_rotation(turns), sigma, measures
 
 
-def _put_hands(
-    landmarks: Landmarks, focal_px: float, rotations: Tensor, confidence: Tensor
+def _put_fingers(
+    hands: dict[str, HandTurns], seen: dict[str, Tensor], rotations: Tensor, confidence: Tensor
 ) -> None:
     """The fingers, as trusted as their landmarks, in place."""
-    for side, hand in lift_hands(landmarks, focal_px).items():
+    for side, hand in hands.items():
         first = JOINT_INDEX[f"{side}_index1"]
         fingers = slice(first, first + _NUM_FINGER_JOINTS)
-        seen = torch.from_numpy(landmarks.confidence[:, LANDMARK_PARTS[f"{side}_hand"]]).mean(1)
         rotations[:, fingers] = hand.fingers
-        confidence[:, fingers] = seen[:, None]
+        confidence[:, fingers] = seen[side][:, None]
 
 
 def _put_face(
