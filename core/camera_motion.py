@@ -26,6 +26,7 @@ class CameraMotion:
     focal_px: float
     measures: np.ndarray  # [M] m
     measure_names: tuple[str, ...]
+    up: Tensor | None = None  # [T, 3] unit, away from the ground; None: the method cannot tell
 
     def __post_init__(self) -> None:
         num_frames = len(self.rotations)

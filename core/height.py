@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from .body.measures import MEASURE_NAMES, measure_body, solve_betas
 from .body.model import BodyModel
-from .camera_motion import CameraMotion
 
 # Betas have standard deviation 1 over people; farther out a body is no human shape any more.
 _LARGEST_BETA = 6.0
@@ -17,14 +14,13 @@ _NUM_SOLVES = 4
 _STATURE = MEASURE_NAMES.index("stature")
 
 
-def scale_to_height(
-    motion: CameraMotion, betas: np.ndarray, body: BodyModel, height_m: float
-) -> tuple[CameraMotion, np.ndarray]:
-    """The motion and betas [10] of the same person, ``height_m`` tall; ``betas`` are those so far.
+def grow_to_height(
+    betas: np.ndarray, body: BodyModel, height_m: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Betas [10] and measures [M] m of the same person ``height_m`` tall, and how much larger.
 
-    Rotations stay. Measures and the distance from the camera grow alike, so that the picture stays
-    the same. A body that cannot get there stops at the last human shape; its stature is then the
-    one among the measures.
+    ``betas`` are those so far. A body that cannot get there stops at the last human shape; its
+    stature is then the one among the measures.
     """
     before = measure_body(body, betas)
     goal = before * height_m / before[_STATURE]
@@ -33,5 +29,4 @@ def scale_to_height(
         goal = goal * height_m / measure_body(body, betas)[_STATURE]
     betas = betas * min(1.0, _LARGEST_BETA / np.abs(betas).max())
     measures = measure_body(body, betas)
-    pelvis = motion.pelvis * float(measures[_STATURE] / before[_STATURE])
-    return replace(motion, pelvis=pelvis, measures=measures, measure_names=MEASURE_NAMES), betas
+    return betas, measures, float(measures[_STATURE] / before[_STATURE])

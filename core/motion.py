@@ -15,6 +15,7 @@ from numpy.lib.npyio import NpzFile
 
 from .check import check_shape
 from .errors import MotionFileError, OutputError, ShapeError
+from .measured import Measured
 from .skeletons import (
     ARKIT_NAMES,
     CONTACT_NAMES,
@@ -24,6 +25,7 @@ from .skeletons import (
 )
 
 FORMAT_VERSION = 1
+_MEASURED_PREFIX = "measured_"
 
 # Above these a value cannot be what the key says: two turns and a bit of slack for a rotation in
 # radians, one kilometre for a place in metres.
@@ -60,6 +62,8 @@ class Motion:
     person: int  # 0 is the first
     source: str  # name of the video
     settings_json: str  # settings of the capture
+    world_json: str = ""  # settings of the world, and what is known of it (world/resolve.py)
+    measured: Measured | None = None  # what the world was solved from
     gender: str = "neutral"
     surface_model_type: str = "smplx"
 
@@ -103,6 +107,8 @@ def _check_shapes(motion: Motion) -> None:
         array = getattr(motion, name)
         if array is not None:
             check_shape(name, array, pattern, T=num_frames)
+    if motion.measured is not None:
+        check_shape("measured_poses", motion.measured.poses, "T 165", T=num_frames)
     if len(motion.measures) != len(motion.measure_names):
         raise ShapeError(
             f"`measures` has {len(motion.measures)} values for {len(motion.measure_names)} names."
@@ -110,11 +116,10 @@ def _check_shapes(motion: Motion) -> None:
 
 
 def _check_values(motion: Motion) -> None:
-    for field in fields(motion):
-        array = getattr(motion, field.name)
-        if isinstance(array, np.ndarray) and not np.isfinite(array).all():
-            i_frame = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise MotionFileError(f"`{field.name}` must be finite, row {i_frame} is not.")
+    for name, array in _values_of(motion).items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            i_frame = int(np.argwhere(~np.isfinite(np.atleast_1d(array)))[0][0])
+            raise MotionFileError(f"`{name}` must be finite, row {i_frame} is not.")
     if not 0 < motion.mocap_frame_rate < 100_000:
         raise MotionFileError(
             f"`mocap_frame_rate` must be frames per second above 0, got {motion.mocap_frame_rate}."
@@ -151,10 +156,7 @@ def write_motion(motion: Motion, path: Path) -> None:
     }
     for name, part in POSE_PARTS.items():
         values[name] = motion.rotvecs[:, part].reshape(motion.num_frames, -1)
-    for field in fields(motion):
-        value = getattr(motion, field.name)
-        if value is not None:
-            values[field.name] = np.asarray(value)
+    values |= _values_of(motion)
     path = Path(path)
     check_writable(path)
     handle, partial = tempfile.mkstemp(**_partial_name(path))
@@ -169,6 +171,16 @@ def write_motion(motion: Motion, path: Path) -> None:
         ) from error
     finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def _values_of(motion: Motion) -> dict[str, np.ndarray]:
+    """The motion's own fields by the file's keys; those that it lacks are left out."""
+    values = {field.name: getattr(motion, field.name) for field in fields(motion)}
+    measured = values.pop("measured")
+    if measured is not None:
+        for field in fields(Measured):
+            values[_MEASURED_PREFIX + field.name] = getattr(measured, field.name)
+    return {name: np.asarray(value) for name, value in values.items() if value is not None}
 
 
 def _umask() -> int:
@@ -306,9 +318,22 @@ def _motion_from_values(
     }
     for key in _OPTIONAL_KEYS:
         motion_values[key] = values.get(key)
+    motion_values["world_json"] = str(values.get("world_json", ""))
+    motion_values["measured"] = _measured_from_values(values)
     if missing:
         warn(f"{path.name} lacks {', '.join(missing)}; neutral values stand in.")
     return Motion(**motion_values)
+
+
+def _measured_from_values(values: dict[str, np.ndarray]) -> Measured | None:
+    names = [field.name for field in fields(Measured)]
+    if any(_MEASURED_PREFIX + name not in values for name in names):
+        return None
+    found: dict[str, Any] = {name: values[_MEASURED_PREFIX + name] for name in names}
+    numbers: dict[str, Any] = {
+        name: float(value) for name, value in found.items() if not value.ndim
+    }
+    return Measured(**found | numbers)
 
 
 def _poses_from_values(values: dict[str, np.ndarray], missing: list[str]) -> np.ndarray:

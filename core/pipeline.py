@@ -11,7 +11,6 @@ import torch
 
 from .body.measures import MEASURE_NAMES, measure_body, solve_betas
 from .body.model import BodyModel, load_body
-from .body.skinning import joints_from_pose
 from .camera_motion import CameraMotion
 from .config import CaptureConfig, CaptureJob, person_path
 from .detect.detector import Detector
@@ -20,7 +19,6 @@ from .detect.find import key_step
 from .detect.jumps import changeover_times_s
 from .detect.tracks import Track
 from .errors import OutputError, VideoError
-from .height import scale_to_height
 from .image_files import write_image
 from .landmarks import Landmarks
 from .lift.analytic import AnalyticLifter
@@ -28,15 +26,23 @@ from .lift.hands import resting_pose
 from .lift.lifter import Lifter
 from .lift.rest import reference_body
 from .lift.sts.lifter import StsLifter
+from .lift.sts.points import NUM_BODY_JOINTS
+from .measured import Measured
 from .motion import Motion, check_writable, write_motion
 from .overlay import write_overlay
 from .protocol import FoundPerson, Message, People, Progress, Seen, Warn
 from .rotation import matrix_to_rotvec
-from .skeletons import JOINT_INDEX
+from .skeletons import CONTACT_NAMES, JOINT_INDEX, LANDMARK_PARTS
 from .smoothing import fill_gaps, smooth
 from .timebase import even_rows
-from .video import Video, open_video
-from .world.level import contact_scores, level_world_from_camera, pose_soles
+from .video import Video, open_video, show_frames
+from .world.camera import ShotCamera, solve_camera
+from .world.contacts import find_contacts
+from .world.gravity import UpGuess, body_guess, fuse_up
+from .world.kinematics import RestBody
+from .world.resolve import resolve
+from .world.shot import ShotSightings, ShotWatcher
+from .world.solve import WorldSettings, find_upright
 
 Send = Callable[[Message], None]
 
@@ -44,6 +50,7 @@ _SECONDS_BETWEEN_REPORTS = 0.2
 _SECONDS_BETWEEN_PREVIEWS = 0.07  # a person
 _MIN_FRAMES = 5  # with a person in them; fewer are no motion, and may be a slip of the detector
 _HEIGHT_SLACK_M = 0.01
+_SCALE_SIGMA = 0.06  # of the logarithm: adults' stature about what the networks take them for
 _ADVICE = "Choose a video, or a range of it, in which a whole person is visible."
 LIFTERS: dict[str, Callable[[], Lifter]] = {"sts": StsLifter, "analytic": AnalyticLifter}
 
@@ -64,7 +71,7 @@ def capture(job: CaptureJob, send: Send) -> list[Path]:
     detector = _open_detector(config, send)
     tracks = find_people(video, config, detector, send)
     wanted = list(range(len(tracks))) if config.person is None else [config.person]
-    people = detect(video, config, detector, tracks, wanted, send)
+    people, sightings = detect(video, config, detector, tracks, wanted, send)
     if not body.has_expression_from_arkit:
         send(
             Warn(
@@ -72,7 +79,7 @@ def capture(job: CaptureJob, send: Send) -> list[Path]:
                 "lmk_bary_coords): of the face only jaw and eyes will move."
             )
         )
-    motions = _solve_all(people, config, body, job.video.name, send)
+    motions = _solve_all(people, sightings, config, body, job.video.name, send)
     outputs = [_path_of(job.output, person, config) for person in motions]
     _write_all(motions, outputs, send)
     if job.overlay is not None:
@@ -160,11 +167,12 @@ def detect(
     tracks: list[Track],
     wanted: list[int],
     send: Send,
-) -> dict[int, Landmarks]:
-    """The landmarks of the wanted people, those who are hardly seen left out."""
+) -> tuple[dict[int, Landmarks], ShotSightings]:
+    """The landmarks of the wanted people, those who are hardly seen left out, and the shot's."""
     total = video.num_frames_between(config.start_s, config.end_s)
+    watcher = ShotWatcher(video.image_size, video.fps)
     found = detector.follow(
-        video,
+        show_frames(video, lambda frame: watcher.see(frame.index, frame.time_s, frame.image)),
         config.start_s,
         config.end_s,
         tracks,
@@ -193,13 +201,21 @@ def detect(
                     "between."
                 )
             )
-    return people
+    return people, watcher.sightings()
 
 
 def _solve_all(
-    people: dict[int, Landmarks], config: CaptureConfig, body: BodyModel, source: str, send: Send
+    people: dict[int, Landmarks],
+    sightings: ShotSightings,
+    config: CaptureConfig,
+    body: BodyModel,
+    source: str,
+    send: Send,
 ) -> dict[int, Motion]:
     """The people's motions, by their numbers, in the world of the first of them."""
+    rows, _ = even_rows(next(iter(people.values())))
+    boxes = np.stack([_boxes_px(each, sightings) for each in people.values()], 1)
+    camera = solve_camera(sightings, boxes, rows.time_s, rows.image_size, config.focal_px, True)
     total = sum(len(landmarks.time_s) for landmarks in people.values())
     motions: dict[int, Motion] = {}
     done = 0
@@ -207,7 +223,7 @@ def _solve_all(
     send(Progress("Solving", 0, total))
     for person in list(people):
         landmarks = people.pop(person)  # gone as soon as it is solved
-        motion = solve_motion(landmarks, config, body, source, person, origin)
+        motion = solve_motion(landmarks, config, body, source, person, origin, camera)
         if origin is None and motion.camera_from_world is not None:
             origin = motion.camera_from_world[0, :3, 3]
         if config.height_m is not None:
@@ -216,6 +232,16 @@ def _solve_all(
         done += len(landmarks.time_s)
         send(Progress("Solving", done, total))
     return motions
+
+
+def _boxes_px(landmarks: Landmarks, sightings: ShotSightings) -> np.ndarray:
+    """[F, 4] left, top, right, bottom of a person at the looked-at frames; NaN where unseen."""
+    rows = np.searchsorted(landmarks.frame_index, sightings.frame_index)
+    rows = rows.clip(max=len(landmarks.frame_index) - 1)
+    points = landmarks.points_px[rows, LANDMARK_PARTS["body"]]
+    boxes = np.concatenate([points.min(1), points.max(1)], 1)
+    is_seen = landmarks.is_seen[rows] & (landmarks.frame_index[rows] == sightings.frame_index)
+    return np.where(is_seen[:, None], boxes, np.nan)
 
 
 def _warn_of_height(motion: Motion, wanted_m: float, send: Send) -> None:
@@ -289,67 +315,85 @@ def solve_motion(
     source: str,
     person: int = 0,
     origin: np.ndarray | None = None,
+    camera: ShotCamera | None = None,
 ) -> Motion:
     """The Motion of one person's landmarks: everything after the networks.
 
-    ``origin`` [3] m, camera axes: the point whose floor is the world's origin, so that people stand
-    beside each other as they did; None: where this one starts.
+    ``origin`` [3] m, the first camera's axes: the point whose floor is the world's origin, so that
+    people stand beside each other as they did; None: where this one starts. ``camera`` None: of
+    usual focal length, at rest, and as level as the body says.
     """
     rows, rate = even_rows(landmarks)
-    focal_px = config.focal_px or float(np.hypot(*rows.image_size))
-    raw = LIFTERS[config.method]().lift(rows, rate, focal_px)
+    if camera is None:
+        nobody = np.zeros((0, 1, 4))
+        camera = solve_camera(None, nobody, rows.time_s, rows.image_size, config.focal_px, True)
+    raw = LIFTERS[config.method]().lift(rows, rate, camera.focal_px)
     steady = smooth(fill_gaps(raw, resting_pose()), config.smooth_s)
     betas = solve_betas(body, steady.measure_names, steady.measures)
-    if config.height_m is not None:
-        steady, betas = scale_to_height(steady, betas, body, config.height_m)
-    return _motion_in_world(steady, betas, rows, config, body, source, person, origin)
-
-
-def _motion_in_world(
-    steady: CameraMotion,
-    betas: np.ndarray,
-    rows: Landmarks,
-    config: CaptureConfig,
-    body: BodyModel,
-    source: str,
-    person: int,
-    origin: np.ndarray | None,
-) -> Motion:
-    rest_pelvis = torch.from_numpy(np.float32(body.rest_joints(betas)[0]))
-    joints, turns = joints_from_pose(body, betas, steady.rotations, steady.pelvis - rest_pelvis)
-    soles = pose_soles(body, betas, joints, turns)
-    start = steady.pelvis[0] if origin is None else torch.from_numpy(np.float32(origin))
-    world_from_camera = level_world_from_camera(soles, steady.confidence, start)
-    turn, shift = world_from_camera[:3, :3], world_from_camera[:3, 3]
-    rotations = steady.rotations.clone()
-    rotations[:, 0] = turn @ rotations[:, 0]
-    joints_world = joints @ turn.T + shift
-    rotvecs = matrix_to_rotvec(rotations)
-    rotvecs[:, JOINT_INDEX["jaw"]] *= _jaw_factors(body)
-    num_frames = len(joints)
-    return Motion(
+    measured = _measure(steady, betas, body, camera)
+    settings = WorldSettings(height_m=config.height_m)
+    bare = Motion(
         mocap_frame_rate=steady.rate,
-        trans=(joints_world[:, 0] - rest_pelvis).numpy(),
-        poses=rotvecs.flatten(1).numpy(),
+        trans=np.zeros((len(rows.time_s), 3)),
+        poses=measured.poses,
         betas=betas,
         expression=steady.arkit.numpy() @ body.expression_from_arkit.T,
-        measures=_all_measures(body, betas, steady),
+        measures=measured.measures,
         measure_names=MEASURE_NAMES,
         arkit=steady.arkit.numpy(),
         confidence=steady.confidence.numpy(),
-        contacts=contact_scores(soles @ turn.T + shift, steady.rate).numpy(),
+        contacts=measured.contacts[:, : len(CONTACT_NAMES)],
         frame_index=rows.frame_index,
         time_s=rows.time_s,
-        joints_world=joints_world.numpy(),
-        camera_from_world=np.tile(torch.linalg.inv(world_from_camera).numpy(), (num_frames, 1, 1)),
-        focal_px=np.full(num_frames, steady.focal_px),
+        joints_world=None,
+        camera_from_world=None,
+        focal_px=None,
         image_size=np.array(rows.image_size),
         landmarks_px=rows.points_px,
         landmarks_confidence=rows.confidence,
         person=person,
         source=source,
         settings_json=config.to_json(),
+        measured=measured,
     )
+    return resolve(bare, settings, body, origin)
+
+
+def _measure(
+    steady: CameraMotion, betas: np.ndarray, body: BodyModel, camera: ShotCamera
+) -> Measured:
+    """The take as the camera saw it, with the ground's direction and contacts."""
+    first_from_camera = camera.path.first_from_camera
+    up, up_sigma = fuse_up([camera.tilt, *_told_by_body(steady, first_from_camera)])
+    upright = torch.from_numpy(find_upright(up) @ first_from_camera).float()
+    rotations = steady.rotations.clone()
+    rotations[:, 0] = upright @ rotations[:, 0]
+    pelvis = (upright @ steady.pelvis[..., None])[..., 0].double().numpy()
+    rest = RestBody.of(body, betas)
+    joints, turns = rest.pose_joints(rotations.double().numpy(), pelvis)
+    confidence = steady.confidence.numpy()
+    rotvecs = matrix_to_rotvec(steady.rotations)
+    rotvecs[:, JOINT_INDEX["jaw"]] *= _jaw_factors(body)
+    return Measured(
+        poses=rotvecs.flatten(1).numpy(),
+        pelvis=steady.pelvis.numpy(),
+        measures=_all_measures(body, betas, steady),
+        focal_px=camera.focal_px * camera.path.zoom,
+        focal_sigma=camera.focal_sigma,
+        first_from_camera=first_from_camera,
+        up_camera=up,
+        up_sigma_deg=float(np.degrees(up_sigma)),
+        scale_sigma=_SCALE_SIGMA,
+        contacts=find_contacts(joints, rest.pose_soles(joints, turns), confidence, steady.rate),
+    )
+
+
+def _told_by_body(steady: CameraMotion, first_from_camera: np.ndarray) -> list[UpGuess]:
+    if steady.up is None:
+        return []
+    ups = np.einsum("tij,tj->ti", first_from_camera, steady.up.numpy())
+    guess = body_guess(ups, steady.confidence[:, :NUM_BODY_JOINTS].mean(1).numpy())
+    return [] if guess is None else [guess]
 
 
 def _jaw_factors(body: BodyModel) -> torch.Tensor:

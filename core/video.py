@@ -7,10 +7,10 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 
@@ -119,6 +119,25 @@ class Video(ABC):
     @abstractmethod
     def _decode(self, indices: range) -> Generator[Frame, None, None]:
         """The frames with these indices, run in the reading thread."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _ShownVideo(Video):
+    """A video whose frames are shown to somebody else on their way, in the reading thread."""
+
+    inner: Video
+    show: Callable[[Frame], None]
+
+    def _decode(self, indices: range) -> Generator[Frame, None, None]:
+        for frame in self.inner._decode(indices):
+            self.show(frame)
+            yield frame
+
+
+def show_frames(video: Video, show: Callable[[Frame], None]) -> Video:
+    """The same video; what is decoded of it is shown to ``show`` as well, in order."""
+    own = {field.name: getattr(video, field.name) for field in fields(Video)}
+    return _ShownVideo(inner=video, show=show, **own)
 
 
 def open_video(path: Path | str, sequence_fps: float = DEFAULT_SEQUENCE_FPS) -> Video:

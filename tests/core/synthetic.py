@@ -18,9 +18,11 @@ from core.skeletons import (
     LANDMARK_PARTS,
     NUM_LANDMARKS,
 )
+from core.world.shot import ShotWatcher
 
 FOCAL_PX, IMAGE_SIZE = 1500.0, (1280, 720)
 DISTANCE_M = 5.0
+NO_SIGHTINGS = ShotWatcher(IMAGE_SIZE, 30.0).sightings()  # of a shot without pictures
 EYE_RADIUS_M = 0.012
 
 # Half a turn about x: a body that stands upright before the camera and faces it.

@@ -87,6 +87,17 @@ def test_the_file_has_every_key_in_its_shape(demo):
         "person": (),
         "source": (),
         "settings_json": (),
+        "world_json": (),
+        "measured_poses": (T, 165),
+        "measured_pelvis": (T, 3),
+        "measured_measures": (len(MEASURE_NAMES),),
+        "measured_focal_px": (T,),
+        "measured_focal_sigma": (),
+        "measured_first_from_camera": (T, 3, 3),
+        "measured_up_camera": (3,),
+        "measured_up_sigma_deg": (),
+        "measured_scale_sigma": (),
+        "measured_contacts": (T, 9),
     }
     with np.load(demo[0] / "motion.npz", allow_pickle=False) as file:
         assert {key: file[key].shape for key in file.files} == shapes

@@ -11,8 +11,7 @@ from core.config import CaptureConfig
 from core.frames import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
 from core.pipeline import solve_motion
 from core.rotation import rotvec_to_matrix
-from core.skeletons import CONTACT_NAMES, JOINT_INDEX
-from core.world.level import contact_scores, pose_soles
+from core.skeletons import JOINT_INDEX
 from tests.core.synthetic import DISTANCE_M, FOCAL_PX, landmarks_of, rotations_from
 
 BODY = load_body()
@@ -70,22 +69,3 @@ def test_the_files_numbers_agree_with_each_other():
     measures = dict(zip(motion.measure_names, motion.measures, strict=True))
     truth = dict(zip(MEASURE_NAMES, measure_body(BODY, np.zeros(10)), strict=True))
     assert measures["stature"] == pytest.approx(truth["stature"], abs=0.02)
-
-
-def test_soles_are_below_the_ankles_and_the_toe_is_ahead_of_the_heel():
-    rest = torch.eye(3).repeat(1, 55, 1, 1)
-    joints, turns = joints_from_pose(BODY, np.zeros(10), rest, torch.zeros(1, 3))
-    soles = dict(zip(CONTACT_NAMES, pose_soles(BODY, np.zeros(10), joints, turns)[0], strict=True))
-    for side in ("left", "right"):
-        ankle = joints[0, JOINT_INDEX[f"{side}_ankle"]]
-        assert soles[f"{side}_heel"][1] < ankle[1] - 0.02
-        assert soles[f"{side}_toe"][2] > soles[f"{side}_heel"][2] + 0.15
-
-
-def test_contacts_are_low_and_slow_soles():
-    soles = torch.zeros(10, 4, 3)
-    soles[:, 1, 2] = 0.3  # high
-    soles[:, 2, 0] = torch.arange(10) * 0.1  # 3 m/s
-    scores = contact_scores(soles, 30.0)
-    np.testing.assert_allclose(scores[:, [0, 3]], 1.0)
-    np.testing.assert_allclose(scores[:, [1, 2]], 0.0)

@@ -1,0 +1,1 @@
+"""The world around the motion: cameras, contacts and floors, trained and measured."""
