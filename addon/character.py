@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.body.measures import solve_betas
 from ..core.body.model import NUM_BETAS, BodyModel
+from ..core.frames import WORLD_FROM_BODY
 from ..core.motion import Motion
 from ..core.skeletons import ARKIT_BY_JOINTS, ARKIT_INDEX, JOINT_INDEX, JOINT_NAMES, PARENTS
 from .bodies import body_name
@@ -17,11 +18,13 @@ from .keys import curves, timing
 from .rig import convert
 from .rig.build import bone_axes, build_armature
 from .rig.rest import rest_bones
+from .rig.root import ROOT, RootMove, Stance
 from .rig.shape import Shape, get_shape, write_shape
 from .rig.skin import build_skin, expression_key_name, fit_slider, skin_shape_keys
 
 # Betas whose bones differ less than this from the motion's belong to the body at hand.
 _SAME_BODY = 1e-3  # m
+_SAME_SHAPE = 1e-6  # betas and sliders
 
 
 def add_character(
@@ -38,7 +41,7 @@ def add_character(
     true moment, or, with ``resample``, worked out for whole frames. If anything fails, neither the
     scene nor the file has anything new in it.
     """
-    name = _name(motion)
+    name = character_name(motion)
     betas = betas_for_body(motion, body)
     shape = Shape(body_name(body), tuple(betas), dict.fromkeys(body.slider_names, 0.0))
     with nothing_left_on_failure():
@@ -58,7 +61,7 @@ def add_character(
     return armature
 
 
-def _name(motion: Motion) -> str:
+def character_name(motion: Motion) -> str:
     """The person goes before the source: Blender cuts long names at their end."""
     who = f"person {motion.person} " if motion.person else ""
     return f"Reelrig {who}{motion.source}"
@@ -154,18 +157,46 @@ def _key_bones(
     motion: Motion,
     body: BodyModel,
 ) -> None:
-    axes = bone_axes(armature)
-    rotvecs = rotvecs_for_body(motion, body)
-    quats = timing.slerp_rows(convert.bone_quats(rotvecs, axes), times.rows)
-    pelvis_rest = body.rest_joints(*get_shape(armature.data).values(body))[0]
-    locations = convert.root_locations(motion.trans, pelvis_rest, axes[0])
     curves.write_pose(
         armature,
         action,
         times.frames,
-        {name: quats[:, i_joint] for i_joint, name in enumerate(JOINT_NAMES)},
-        {JOINT_NAMES[0]: timing.lerp_rows(locations, times.rows)},
+        bone_quats(armature, motion, body, times.rows),
+        {ROOT: root_locations(armature, motion, body, times.rows)},
     )
+
+
+def bone_quats(
+    armature: bpy.types.Object, motion: Motion, body: BodyModel, rows: np.ndarray
+) -> dict[str, np.ndarray]:
+    """[N, 4] wxyz by bone name, the pose at ``rows`` [N] of ``motion``."""
+    quats = convert.bone_quats(rotvecs_for_body(motion, body), bone_axes(armature))
+    quats = timing.slerp_rows(quats, rows)
+    return {name: quats[:, i_joint] for i_joint, name in enumerate(JOINT_NAMES)}
+
+
+def root_locations(
+    armature: bpy.types.Object, motion: Motion, body: BodyModel, rows: np.ndarray
+) -> np.ndarray:
+    """[N, 3] m, location of the pelvis bone at ``rows`` [N] of ``motion``.
+
+    Where the character was given another shape than the motion's, its legs carry it.
+    """
+    axes = bone_axes(armature)[0]
+    made = betas_for_body(motion, body), np.zeros(len(body.slider_names))
+    shown = get_shape(armature.data).values(body)
+    pelvis_rest = body.rest_joints(*made)[0]
+    locations = convert.root_locations(motion.trans, pelvis_rest, axes)
+    if any(np.abs(a - b).max(initial=0.0) > _SAME_SHAPE for a, b in zip(made, shown, strict=True)):
+        move = RootMove(
+            old=Stance.of(body, *made),
+            new=Stance.of(body, *shown),
+            head_before=WORLD_FROM_BODY @ pelvis_rest,
+            head_after=WORLD_FROM_BODY @ body.rest_joints(*shown)[0],
+            axes=axes,
+        )
+        locations = move.scale * locations + move.shift_from(locations[0])
+    return timing.lerp_rows(locations, rows)
 
 
 def _key_shapes(
@@ -196,4 +227,5 @@ def _data_blocks() -> Iterator[bpy.types.ID]:
     data = bpy.data
     for kind in (data.objects, data.armatures, data.meshes, data.materials, data.actions):
         yield from kind
-    yield from data.collections
+    for kind in (data.collections, data.cameras, data.images, data.movieclips):
+        yield from kind

@@ -12,7 +12,9 @@ from .properties import ReelrigSettings, get_active_result, get_settings, status
 from .rig.correctives import uses_correctives
 from .rig.detail import get_detail
 from .rig.shape import find_character, find_skins
+from .take import find_subject, find_take
 from .text import draw_text
+from .world_words import describe_world
 
 _PICTURE_SCALE = 4.0  # of a person, in heights of a button
 
@@ -108,6 +110,31 @@ class REELRIG_PT_character(SidebarPanel, bpy.types.Panel):
         is_used = any(uses_correctives(skin) for skin in find_skins(armature))
         icon = "CHECKBOX_HLT" if is_used else "CHECKBOX_DEHLT"
         layout.operator("reelrig.switch_correctives", icon=icon).use = not is_used
+
+
+class REELRIG_PT_world(SidebarPanel, bpy.types.Panel):
+    bl_label = "World"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        armature = find_subject(context.object)
+        return armature is not None and find_take(armature) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        armature = find_subject(context.object)
+        keyed = find_take(armature) if armature is not None else None
+        assert keyed is not None
+        for sentence in describe_world(keyed.take.world):
+            draw_text(layout, sentence, "DOT", context)
+        layout.operator("reelrig.view_camera", icon="VIEW_CAMERA")
+        column = layout.column(align=True)
+        column.operator("reelrig.vertical", icon="EMPTY_SINGLE_ARROW")
+        column.operator("reelrig.floor_here", icon="VIEW_PERSPECTIVE")
+        column.operator("reelrig.real_height", text="Real Height...", icon="DRIVER_DISTANCE")
+        column.operator("reelrig.set_focal", text="Focal Length...", icon="CAMERA_DATA")
+        column.operator("reelrig.foot_lock", text="Foot Lock...", icon="CON_KINEMATIC")
+        layout.operator("reelrig.forget_corrections", icon="LOOP_BACK")
 
 
 class REELRIG_UL_results(bpy.types.UIList):

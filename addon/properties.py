@@ -18,6 +18,7 @@ class ReelrigResult(bpy.types.PropertyGroup):
     """A motion in the list. Its name is PropertyGroup's own."""
 
     path: bpy.props.StringProperty(name="Motion File", subtype="FILE_PATH")
+    video: bpy.props.StringProperty(name="Video", subtype="FILE_PATH")
     num_frames: bpy.props.IntProperty(name="Frames")
     frame_rate: bpy.props.FloatProperty(name="Frame Rate")
     body_confidence: bpy.props.FloatProperty(name="Body Confidence", min=0, max=1)

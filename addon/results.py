@@ -12,10 +12,12 @@ import bpy
 from ..core.errors import OutputError
 from ..core.motion import Motion, read_motion
 from ..core.skeletons import POSE_PARTS
+from .background import find_video
 from .bodies import get_body, get_shipped_body
-from .character import add_character, find_loss, nothing_left_on_failure
+from .character import find_loss
 from .preferences import ROOT_PACKAGE, get_preferences
 from .properties import ReelrigSettings, get_active_result, get_settings
+from .world import add_people
 
 # The list tells how sure the motion is of each part: small hands say nothing of a good body.
 _CONFIDENCE_PARTS = {
@@ -55,26 +57,28 @@ def get_active_path(scene: bpy.types.Scene) -> Path:
 
 
 def build_characters(
-    context: bpy.types.Context, motions: Sequence[Motion], warn: Callable[[str], None]
+    context: bpy.types.Context,
+    motions: Sequence[Motion],
+    paths: Sequence[Path],
+    warn: Callable[[str], None],
 ) -> None:
-    """Add new characters that play the motions, as the scene's settings say, and select them.
+    """Add new characters that play the motions of one video, read from ``paths``, and select them.
 
-    If one fails, the scene is untouched.
+    All as the scene's settings say. If one fails, the scene is untouched.
     """
     settings = get_settings(context.scene)
     own = get_preferences(context).body
     body = get_body(own) if own else get_shipped_body(settings.detail)
-    with nothing_left_on_failure():
-        armatures = [
-            add_character(
-                context.scene,
-                motion,
-                body,
-                start_frame=float(settings.start_frame),
-                resample=settings.timing == "SCENE",
-            )
-            for motion in motions
-        ]
+    armatures = add_people(
+        context.scene,
+        motions,
+        paths,
+        body,
+        start_frame=float(settings.start_frame),
+        resample=settings.timing == "SCENE",
+        video=find_video(motions[0].source, *_video_places(settings, paths[0])),
+        warn=warn,
+    )
     for selected in context.selected_objects:
         selected.select_set(False)
     for armature in armatures:
@@ -84,6 +88,13 @@ def build_characters(
         if loss:
             warn(loss)
     _warn_of_hidden_end(context.scene, armatures, warn)
+
+
+def _video_places(settings: ReelrigSettings, path: Path) -> list[Path | None]:
+    """Where the video of the motion at ``path`` may lie."""
+    remembered = [result.video for result in settings.results if Path(result.path) == path]
+    known = [bpy.path.abspath(place) for place in (*remembered, settings.video_path) if place]
+    return [*map(Path, known), path.parent]
 
 
 def _warn_of_hidden_end(
@@ -105,7 +116,7 @@ def add_motions(
     If one fails, the scene is untouched.
     """
     motions = [read_motion(path, warn) for path in paths]
-    build_characters(context, motions, warn)
+    build_characters(context, motions, paths, warn)
     settings = get_settings(context.scene)
     places = [_list_motion(settings, *pair) for pair in zip(paths, motions, strict=True)]
     settings.active_result = places[0]
@@ -118,6 +129,7 @@ def _list_motion(settings: ReelrigSettings, path: Path, motion: Motion) -> int:
     place = listed[0] if listed else len(settings.results)
     result = settings.results[place] if listed else settings.results.add()
     result.name = path.stem
+    result.video = str(find_video(motion.source, *_video_places(settings, path)) or "")
     result.path = str(path)
     result.num_frames = motion.num_frames
     result.frame_rate = motion.mocap_frame_rate

@@ -17,8 +17,10 @@ import numpy as np
 
 from ..core.errors import OutputError, ReelrigError
 from ..core.motion import Motion, check_writable, read_motion
+from .background import find_video
 from .bodies import FULL, LIGHT, get_body, get_shipped_body
-from .character import add_character, find_loss
+from .character import find_loss
+from .world import add_people
 
 _START_FRAME = 1
 _CAMERA_PITCH = math.radians(8)  # how far the camera looks down
@@ -76,7 +78,15 @@ def build_scene_file(
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     scene = bpy.context.scene
     set_scene_timing(scene, motion)
-    armature = add_character(scene, motion, body, start_frame=_START_FRAME)
+    (armature,) = add_people(
+        scene,
+        [motion],
+        [motion_path],
+        body,
+        start_frame=_START_FRAME,
+        video=find_video(motion.source, motion_path.parent, Path.cwd()),
+        warn=_warn,
+    )
     _select(armature)
     facing = _facing_angle(scene, armature)
     _add_light(scene, facing)

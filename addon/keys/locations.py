@@ -25,8 +25,8 @@ def find_location_keys(obj: bpy.types.Object, bone: str) -> list[LocationKeys]:
     """Those of the object's own action first, then those of its NLA strips in order of time."""
     path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].location'
     found = []
-    for action, slot, is_added in _actions(obj):
-        curves = {curve.array_index: curve for curve in _curves(action, slot, path)}
+    for action, slot, is_added in find_actions(obj):
+        curves = {curve.array_index: curve for curve in find_curves(action, slot, path)}
         is_new = all((keys.action, keys.slot) != (action, slot) for keys in found)
         if curves and is_new:
             found.append(LocationKeys(action, slot, curves, is_added))
@@ -56,10 +56,13 @@ def change_locations(keys: LocationKeys, scale: float, shift: np.ndarray) -> Non
     keys.action.update_tag()
 
 
-def _actions(
+def find_actions(
     obj: bpy.types.Object,
 ) -> Iterator[tuple[bpy.types.Action, bpy.types.ActionSlot, bool]]:
-    """Each action that moves the object, its slot there, and whether it adds."""
+    """Each action that moves the object, its slot there, and whether it adds.
+
+    The object's own action first, then those of its NLA strips in order of time.
+    """
     animation = obj.animation_data
     if animation is None:
         return
@@ -79,9 +82,17 @@ def _flat(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[bpy.types.NlaStrip]:
         yield from _flat(strip.strips)
 
 
-def _curves(
+def read_frames(curve: bpy.types.FCurve) -> np.ndarray:
+    """[N] the frames of a curve's keys."""
+    points = np.empty(2 * len(curve.keyframe_points), np.float32)
+    curve.keyframe_points.foreach_get("co", points)
+    return points[0::2].astype(np.float64)
+
+
+def find_curves(
     action: bpy.types.Action, slot: bpy.types.ActionSlot, path: str
 ) -> Iterator[bpy.types.FCurve]:
+    """The curves with keys of the slot's property at ``path``."""
     for layer in action.layers:
         for strip in layer.strips:
             assert isinstance(strip, bpy.types.ActionKeyframeStrip)

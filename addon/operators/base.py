@@ -33,6 +33,20 @@ class ReportsErrors:
             return {"CANCELLED"}
         return {"FINISHED"}
 
+    def guard_dialog(self, fill: Callable[[bpy.types.Context], None], context) -> set[str]:
+        """Ask in a dialog for the properties, which ``fill`` gives their first values."""
+        if bpy.app.background:
+            return self.execute(context)
+        outcome = self.guard(fill, context)
+        if outcome != {"FINISHED"}:
+            return outcome
+        return context.window_manager.invoke_props_dialog(self)
+
+    def guard_modal(self, start: Callable[[bpy.types.Context], None], context) -> set[str]:
+        """Run ``start``, which adds a modal handler."""
+        outcome = self.guard(start, context)
+        return {"RUNNING_MODAL"} if outcome == {"FINISHED"} else outcome
+
     def warn(self, text: str) -> None:
         self.report({"WARNING"}, text)
 

@@ -21,4 +21,4 @@ class REELRIG_OT_build(ReportsErrors, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> None:
         path = results.get_active_path(context.scene)
-        results.build_characters(context, [read_motion(path, self.warn)], self.warn)
+        results.build_characters(context, [read_motion(path, self.warn)], [path], self.warn)

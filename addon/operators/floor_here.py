@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import bpy
+
+from .world import CorrectsWorld
+
+
+class REELRIG_OT_floor_here(CorrectsWorld, bpy.types.Operator):
+    """Put the floor under the lower foot of the current frame. Choose one where it stands"""
+
+    bl_idname = "reelrig.floor_here"
+    bl_label = "Floor Here"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> None:
+        self.correct(context, floor_row=self.get_row(context, self.get_motion(context)))
