@@ -9,7 +9,7 @@ import bpy
 import pytest
 
 import reelrig
-from reelrig.addon import jobs, live_view, people, results
+from reelrig.addon import jobs, live_view, people, results, world
 from reelrig.addon.preferences import get_preferences
 from reelrig.addon.process import Interpreter, WorkerProcess
 from reelrig.addon.properties import status
@@ -286,8 +286,8 @@ def test_nobody_is_built_when_one_fails(interpreter, tmp_path, monkeypatch):
         built.append(add_character(*arguments, **options))
         return built[-1]
 
-    add_character = results.add_character
-    monkeypatch.setattr(results, "add_character", build_two)
+    add_character = world.add_character
+    monkeypatch.setattr(world, "add_character", build_two)
     before = count_data()
     start_job(interpreter, tmp_path, "work", person=None)
     tick_until(lambda: False)
