@@ -18,7 +18,7 @@ from reelrig.core.camera_motion import CameraMotion
 from reelrig.core.config import CaptureConfig
 from reelrig.core.landmarks import Landmarks
 from reelrig.core.lift.hands import resting_pose
-from reelrig.core.pipeline import LIFTERS
+from reelrig.core.people_solver import LIFTERS
 from reelrig.core.rotation import rotvec_to_matrix
 from reelrig.core.skeletons import BODY_LANDMARK_INDEX, LANDMARK_PARTS
 from reelrig.core.smoothing import fill_gaps, smooth

@@ -24,7 +24,7 @@ from reelrig.core.landmarks import Landmarks
 from reelrig.core.lift.sts.lifter import StsLifter
 from reelrig.core.lift.sts.network_file import load_network
 from reelrig.core.motion import Motion
-from reelrig.core.pipeline import LIFTERS, solve_motion
+from reelrig.core.people_solver import LIFTERS, solve_motion
 from reelrig.core.skeletons import BODY_LANDMARK_INDEX, BODY_LANDMARKS, JOINT_NAMES, LANDMARK_PARTS
 
 from .bench_held_out import MEDIAPIPE, print_held_out

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from reelrig.core.lift.lifter import Lifter
-from reelrig.core.pipeline import LIFTERS
+from reelrig.core.people_solver import LIFTERS
 from reelrig.core.timebase import even_rows
 
 from .eval_sets import detect_main_person

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from core import pipeline
+from core import people_solver, pipeline
 from core.body.model import load_body
 from core.config import CaptureConfig, CaptureJob
 from core.errors import ReelrigError
@@ -33,7 +33,7 @@ def walker():
 
 def solve(height_m=None):
     config = dataclasses.replace(AS_SEEN, height_m=height_m)
-    return pipeline.solve_motion(walker(), config, BODY, "clip.mp4")
+    return people_solver.solve_motion(walker(), config, BODY, "clip.mp4")
 
 
 def stature(motion):

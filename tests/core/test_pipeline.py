@@ -12,7 +12,8 @@ from core.body.measures import MEASURE_NAMES
 from core.config import CaptureConfig, CaptureJob, Method
 from core.image_files import read_image
 from core.motion import Motion, read_motion
-from core.pipeline import LIFTERS, capture, list_people
+from core.people_solver import LIFTERS
+from core.pipeline import capture, list_people
 from core.protocol import Message, People, Progress, Seen
 from core.skeletons import JOINT_INDEX, PREVIEW_LANDMARKS
 from core.video import open_video

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import pipeline
+from core import people_solver, pipeline
 from core.body.measures import MEASURE_NAMES, measure_body, solve_betas
 from core.body.model import load_body
 from core.body.skinning import Skin
@@ -146,8 +146,8 @@ def test_a_capture_is_solved_for_the_body(body, free_body):
     arkit = scores(T, jawOpen=np.linspace(0, 1, T), mouthSmileLeft=np.linspace(0, 0.5, T))
     gaze = {f"{side}_eye_smplhf": (0.2, 0.1, 0.0) for side in ("left", "right")}
     landmarks = landmarks_of(rotations_from(T, left_knee=(0.5, 0, 0), **gaze), arkit)
-    motion = pipeline.solve_motion(landmarks, CONFIG, body, "clip.mp4")
-    free = pipeline.solve_motion(landmarks, CONFIG, free_body, "clip.mp4")
+    motion = people_solver.solve_motion(landmarks, CONFIG, body, "clip.mp4")
+    free = people_solver.solve_motion(landmarks, CONFIG, free_body, "clip.mp4")
     np.testing.assert_allclose(motion.expression, motion.arkit @ body.expression_from_arkit.T)
     jaw, factor = JOINT_INDEX["jaw"], body.jaw_open_angle / free_body.jaw_open_angle
     np.testing.assert_allclose(motion.rotvecs[:, jaw], factor * free.rotvecs[:, jaw], atol=2e-3)

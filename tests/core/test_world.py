@@ -9,7 +9,7 @@ from core.body.model import load_body
 from core.body.skinning import Skin, joints_from_pose
 from core.config import CaptureConfig
 from core.frames import WORLD_FROM_BODY, WORLD_FROM_LEVEL_CAMERA
-from core.pipeline import solve_motion
+from core.people_solver import solve_motion
 from core.rotation import rotvec_to_matrix
 from core.skeletons import JOINT_INDEX
 from tests.core.synthetic import DISTANCE_M, FOCAL_PX, landmarks_of, rotations_from
