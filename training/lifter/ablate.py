@@ -20,10 +20,11 @@ from reelrig.core.lift.sts.network_file import save_network
 from ..bench_lift import load_evaluate, predict, solve, use_weights
 from ..eval_sets import find_clips, load_landmarks
 from ..synthesis.detected_source import DetectedSource, Sequences, shard_paths
+from .config import config_from
 from .export import load_average
 from .score import score_network
 from .skeleton import Skeleton
-from .train import config_from, train
+from .train import Run, train
 
 # What differs from the whole lifter.
 VARIANTS: dict[str, dict] = {
@@ -56,16 +57,15 @@ def main() -> None:
     for name in args.only:
         config = config_from({"steps": args.steps, **VARIANTS[name]})
         folder = args.out / name.replace(" ", "_")
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        train(
-            config,
-            folder,
-            pool,
-            args.detected,
-            device=device,
+        run = Run(
+            config=config,
+            folder=folder,
+            pool=pool,
+            detected=args.detected,
+            device="cuda" if torch.cuda.is_available() else "cpu",
             every=args.steps,
-            num_processes=args.processes,
         )
+        train(run, args.processes)
         network = load_average(folder / "checkpoint.safetensors")
         scores = score_network(network, held_out)
         cells = [f"{scores[column]:.1f}" for column in ("mpjpe", "pa_mpjpe", "angle", "tilt")]

@@ -18,7 +18,7 @@ from reelrig.core.lift.sts.body_network import BodyNetwork
 from reelrig.core.lift.sts.lifter import BODY_WEIGHTS
 from reelrig.core.lift.sts.network_file import save_network
 
-from .train import config_from
+from .config import config_from
 
 
 def main() -> None:
