@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
-from av.error import FFmpegError, InvalidDataError
-from av.stream import Disposition
-from av.video.stream import VideoStream
+from av.error import FFmpegError
 
 from .errors import VideoError
+from .focal_guess import FocalGuess
+from .focal_metadata import (
+    focal_from_film,
+    focal_from_tags,
+    read_exif_focal_mm,
+    read_track_tags,
+)
 from .image_files import IMAGE_SUFFIXES, is_pattern, list_folder, list_pattern, read_image
+from .video_packets import NO_FRAME, describe_unreadable, find_stream, scan_packets, time_base
 
 DEFAULT_SEQUENCE_FPS = 30.0  # an image sequence says nothing about its rate
 
 _READ_AHEAD = 4  # frames decoded while the consumer works; 100 MB at 4K
 _TIME_SLACK_S = 1e-6  # a frame right on an end of the range belongs to it
-_CUT_SLACK_S = 0.5  # containers round the duration they announce
-# Containers whose header tells how long the video is. Others only guess it from the bit rate.
-_ANNOUNCING_FORMATS = ("mov", "matroska", "avi")
-_CLOCK = re.compile(r"(\d+):(\d+):([\d.]+)")  # hours, minutes, seconds
 # No codec reorders pictures over a longer time. A key frame this much before the wanted moment is
 # shown before it too, and so are the undecodable pictures that may surround it (open GOP).
 _SEEK_MARGIN_S = 1.0
-
-_NO_FRAME = "{path} has no frame that can be decoded. Copy it again, or choose another video."
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,6 +57,7 @@ class Video(ABC):
     duration_s: float
     times_s: np.ndarray  # [N] seconds, strictly rising from 0, one a frame that can be read
     num_announced: int  # frames; more than can be read where the file is cut short
+    focal: FocalGuess | None = None  # as the camera wrote it into the file, before any zooming
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -207,9 +205,9 @@ class _VideoFile(Video):
     def _pictures(self, seek_s: float = 0.0) -> Iterator[tuple[int, av.VideoFrame]]:
         """Index and picture from the key frame before ``seek_s`` on."""
         with av.open(self.path) as container:
-            stream = _find_stream(container, self.path)
+            stream = find_stream(container, self.path)
             if seek_s > 0 and self.pts is not None:
-                container.seek(int(self.pts[0]) + round(seek_s / _time_base(stream)), stream=stream)
+                container.seek(int(self.pts[0]) + round(seek_s / time_base(stream)), stream=stream)
             # The half packet where the file was cut is left out: it would raise before the frames
             # that the decoder still holds have come out.
             packets = (p for p in container.demux(stream) if not (self.is_cut and p.is_corrupt))
@@ -258,12 +256,19 @@ def _advise_end(last_s: float) -> str:
 def _open_file(path: Path) -> Video:
     _check_readable(path)
     try:
-        first_pts, pixel_aspect, first_image = _decode_first(path)
-        scan = _scan_packets(path, first_pts)
+        first_pts, pixel_aspect, first_image, tags = _decode_first(path)
+        scan = scan_packets(path, first_pts)
     except FFmpegError as error:
-        raise VideoError(_describe_unreadable(path, error)) from error
+        raise VideoError(describe_unreadable(path, error)) from error
     height, width = first_image.shape[:2]
-    return _VideoFile(path=path, width=width, height=height, pixel_aspect=pixel_aspect, **scan)
+    return _VideoFile(
+        path=path,
+        width=width,
+        height=height,
+        pixel_aspect=pixel_aspect,
+        focal=focal_from_tags(tags | read_track_tags(path), (width, height)),
+        **scan,
+    )
 
 
 def _check_readable(path: Path) -> None:
@@ -279,119 +284,15 @@ def _check_readable(path: Path) -> None:
         raise VideoError(f"{path} cannot be read: {error.strerror}. Choose another.") from error
 
 
-def _describe_unreadable(path: Path, error: FFmpegError) -> str:
-    with path.open("rb") as file:
-        is_mp4 = file.read(8)[4:] in (b"ftyp", b"wide", b"mdat")
-    if is_mp4 and isinstance(error, InvalidDataError):
-        return (
-            f"{path} is cut short: it starts as an mp4, but the index at its end (moov) is "
-            "missing. Copy it again; if it is whole at its source, the recording was broken off."
-        )
-    return (
-        f"{path} is not a video that can be read ({error.strerror}). "
-        "Choose a video file, such as .mp4, .mov, .mkv or .webm."
-    )
-
-
-def _find_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The file's first video stream that is no cover picture."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            # FFmpeg would draw a text file as the screen of an old terminal.
-            if stream.codec_context is None or stream.codec_context.name == "ansi":
-                break
-            stream.thread_type = "AUTO"
-            return stream
-    raise VideoError(
-        f"{path} has no pictures that can be decoded, only sound or data. Choose a video."
-    )
-
-
-def _time_base(stream: VideoStream) -> Fraction:
-    assert stream.time_base is not None
-    return stream.time_base
-
-
-def _decode_first(path: Path) -> tuple[int | None, float, np.ndarray]:
-    """Presentation stamp, pixel aspect and upright image of the first frame."""
+def _decode_first(path: Path) -> tuple[int | None, float, np.ndarray, dict[str, str]]:
+    """Presentation stamp, pixel aspect and upright image of the first frame; the file's tags."""
     with av.open(path) as container:
-        stream = _find_stream(container, path)
+        stream = find_stream(container, path)
         for picture in container.decode(stream):
             pixel_aspect = float(stream.sample_aspect_ratio or 1)
-            return picture.pts, pixel_aspect, _upright_image(picture, pixel_aspect)
-    raise VideoError(_NO_FRAME.format(path=path))
-
-
-def _scan_packets(path: Path, first_pts: int | None) -> dict:
-    """Fields of a _VideoFile that the packets tell, without decoding them.
-
-    Reads through the file once: times are true whatever the header says, and a file that is cut
-    short is known before the long work.
-    """
-    with av.open(path) as container:
-        stream = _find_stream(container, path)
-        stamps, is_cut = _read_stamps(container, stream)
-        rate = float(stream.average_rate or stream.guessed_rate or DEFAULT_SEQUENCE_FPS)
-        pts = None
-        times_s = np.arange(len(stamps)) / rate
-        if None not in stamps:
-            pts = np.unique(np.array(stamps, dtype=np.int64))
-            if first_pts is not None:  # what comes before it has lost the key frame it needs
-                pts = pts[pts >= first_pts]
-            base = _time_base(stream)
-            times_s = (pts - pts[0]) * base.numerator / base.denominator
-        if not len(times_s):
-            raise VideoError(_NO_FRAME.format(path=path))
-        rate = _mend_rate(rate, times_s)
-        announced_s = _announced_duration(container, stream)
-        num_announced = stream.frames or round(announced_s * rate)
-    num_frames = len(times_s)
-    duration_s = float(times_s[-1]) + 1.0 / rate
-    is_cut = is_cut or duration_s < announced_s - _CUT_SLACK_S
-    return {
-        "fps": rate,
-        "duration_s": duration_s,
-        "times_s": times_s,
-        "pts": pts,
-        # A whole mp4 may count more: an edit list hides frames.
-        "num_announced": max(num_announced, num_frames + 1) if is_cut else num_frames,
-    }
-
-
-def _read_stamps(container: InputContainer, stream: VideoStream) -> tuple[list[int | None], bool]:
-    """Presentation stamps of the frames that are whole, and whether the last one is not."""
-    stamps: list[int | None] = []
-    is_corrupt = False
-    try:
-        for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
-                stamps.append(packet.pts)
-                is_corrupt = packet.is_corrupt
-    except FFmpegError:  # what was read before it can be used
-        return stamps, True
-    return (stamps[:-1] if is_corrupt else stamps), is_corrupt
-
-
-def _mend_rate(announced: float, times_s: np.ndarray) -> float:
-    """The announced rate, exact where containers round the times, unless the times disagree."""
-    if len(times_s) < 2:
-        return announced
-    measured = (len(times_s) - 1) / float(times_s[-1])
-    return announced if abs(announced - measured) < 0.01 * measured else measured
-
-
-def _announced_duration(container: InputContainer, stream: VideoStream) -> float:
-    """Seconds of video according to the header; 0 where it says nothing."""
-    if not any(name in container.format.name for name in _ANNOUNCING_FORMATS):
-        return 0.0
-    if stream.duration is not None:
-        return float(stream.duration * _time_base(stream))
-    end = _CLOCK.fullmatch(stream.metadata.get("DURATION", ""))
-    if end is None:
-        return 0.0
-    hours, minutes, seconds = (float(part) for part in end.groups())
-    start_s = float((stream.start_time or 0) * _time_base(stream))
-    return 3600 * hours + 60 * minutes + seconds - start_s
+            tags = {**container.metadata, **stream.metadata}
+            return picture.pts, pixel_aspect, _upright_image(picture, pixel_aspect), tags
+    raise VideoError(NO_FRAME.format(path=path))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -422,5 +323,6 @@ def _open_sequence(path: Path, files: list[Path], fps: float) -> Video:
         duration_s=len(files) / fps,
         times_s=np.arange(len(files)) / fps,
         num_announced=len(files),
+        focal=focal_from_film(read_exif_focal_mm(files[0].read_bytes()), (width, height)),
         files=tuple(files),
     )
