@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..config import Camera
+from ..focal_guess import FocalGuess, given_focal, usual_focal
+from ..landmarks import Landmarks
+from .belief import CameraBelief
 from .camera_path import CameraPath, rest_path, solve_camera_path
-from .gravity import UpGuess, level_guess
+from .gravity import UpGuess
 from .shot import ShotSightings
-from .vertical import find_vertical
+from .vertical import find_vertical, guess_beforehand
 
-# Of the logarithm: of the usual focal length, for a person who knows it, for the usual scale.
-_USUAL_SIGMA, _GIVEN_SIGMA = 0.35, 0.03
+_SAME_FOCAL = 0.05  # of the logarithm: with less between two, a path found with one is good
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +24,25 @@ class ShotCamera:
     """The camera over the T rows of a shot."""
 
     path: CameraPath
-    tilt: UpGuess
-    focal_px: float  # of the first row
-    focal_sigma: float  # of its logarithm
+    belief: CameraBelief  # of the first row's camera
+
+    @property
+    def focal_px(self) -> float:
+        """Of the first row."""
+        return self.belief.focal.focal_px
+
+    @property
+    def focal_sigma(self) -> float:
+        """Of its logarithm."""
+        return self.belief.focal.sigma
+
+    def told(self, ups: Sequence[UpGuess] = (), focals: Sequence[FocalGuess] = ()) -> ShotCamera:
+        """After these further witnesses, of which the pictures' lines and people knew nothing."""
+        return replace(self, belief=self.belief.told(ups, focals))
+
+    def to_scale(self, place: np.ndarray) -> ShotCamera:
+        """Whose way is ``place`` [T, 3] m, as somebody's feet have told."""
+        return replace(self, path=replace(self.path, shift=place, is_to_scale=True))
 
 
 def solve_camera(
@@ -31,26 +51,33 @@ def solve_camera(
     time_s: np.ndarray,
     image_size: tuple[int, int],
     focal_px: float | None,
-    is_static: bool,
+    camera: Camera,
+    people: Sequence[Landmarks] = (),
+    file_focal: FocalGuess | None = None,
 ) -> ShotCamera:
     """``sightings`` None: no picture was looked at.
 
     ``boxes_px`` [F, P, 4] of the people at the looked-at frames, ``time_s`` [T] of the rows,
-    ``focal_px`` None: to be found out; ``is_static``: the camera is known to rest.
+    ``focal_px`` None: to be found out, with what the file says of it as ``file_focal``.
     """
-    usual = float(np.hypot(*image_size))
-    focal, sigma = (usual, _USUAL_SIGMA) if focal_px is None else (focal_px, _GIVEN_SIGMA)
-    if sightings is None or not len(sightings.time_s):
-        return ShotCamera(rest_path(time_s), level_guess(), focal, sigma)
+    focal = file_focal or usual_focal(image_size)
+    if focal_px is not None:
+        focal = given_focal(focal_px)
     path = rest_path(time_s)
-    if not is_static:
-        path = solve_camera_path(sightings, boxes_px, time_s, focal)
-    tilt = find_vertical(sightings, boxes_px, path, focal, sigma)
-    if focal_px is None and tilt.focal_px is not None and tilt.focal_sigma is not None:
-        precision = np.array([sigma**-2, tilt.focal_sigma**-2])
-        logs = np.log([focal, tilt.focal_px])
-        focal = float(np.exp((precision * logs).sum() / precision.sum()))
-        sigma = float(precision.sum() ** -0.5)
-        tilt = find_vertical(sightings, boxes_px, path, focal, sigma)
-    guess = UpGuess(tilt.up_camera, tilt.pitch_sigma_rad, tilt.roll_sigma_rad)
-    return ShotCamera(path, guess, focal, sigma)
+    if sightings is None or not len(sightings.time_s):
+        beforehand = guess_beforehand(focal, image_size)
+        return ShotCamera(path, beforehand.with_focal(focal.focal_px))
+
+    def follow(focal_px: float) -> CameraPath:
+        must_move = camera == "moving"
+        return solve_camera_path(sightings, boxes_px, time_s, focal_px, must_move=must_move)
+
+    if camera != "static":
+        path = follow(focal.focal_px)
+    belief = find_vertical(sightings, boxes_px, path, focal, people)
+    if focal_px is not None:
+        return ShotCamera(path, belief.with_focal(focal_px))
+    found_px = belief.focal.focal_px
+    if path.is_moving and abs(np.log(found_px / focal.focal_px)) > _SAME_FOCAL:
+        path = follow(found_px)  # through a longer lens the same shift is a smaller turn
+    return ShotCamera(path, belief)

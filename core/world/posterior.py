@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-_NUM_STATES = 1600
+# What is narrow is found by many, and held by fewer.
+_NUM_FIRST, _NUM_STATES = 12000, 1600
 _HALVINGS = 12  # of the search for a step
 _NUM_MOVES = 2  # of each state at each step
 _KEPT = 0.5  # effective share of the states that a step may leave
@@ -27,9 +28,11 @@ def sample_posterior(
     evidence gives the same samples.
     """
     rng = np.random.default_rng(0)
-    states = draw(rng, _NUM_STATES)
-    likelihood, prior = log_likelihood(states), log_prior(states)
-    states, likelihood, prior = _keep(rng, 1.0 * np.isfinite(prior), states, likelihood, prior)
+    states = draw(rng, _NUM_FIRST)
+    prior = log_prior(states)
+    states, prior = states[np.isfinite(prior)], prior[np.isfinite(prior)]
+    parts = np.array_split(states, _NUM_FIRST // _NUM_STATES)
+    likelihood = np.concatenate([log_likelihood(part) for part in parts])
     share = 0.0
     while share < 1.0:
         step = _next_step(likelihood, 1.0 - share)
@@ -50,9 +53,9 @@ def sample_posterior(
 
 
 def _keep(rng: np.random.Generator, weight: np.ndarray, *rows: np.ndarray) -> list[np.ndarray]:
-    """As many of the rows, drawn by weight, evenly (systematic resampling)."""
+    """_NUM_STATES of the rows, drawn by weight, evenly (systematic resampling)."""
     steps = np.cumsum(weight) / weight.sum()
-    picked = np.searchsorted(steps, (np.arange(len(weight)) + rng.random()) / len(weight))
+    picked = np.searchsorted(steps, (np.arange(_NUM_STATES) + rng.random()) / _NUM_STATES)
     return [row[np.minimum(picked, len(weight) - 1)] for row in rows]
 
 

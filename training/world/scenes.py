@@ -1,4 +1,4 @@
-"""Rooms, streets and fields, drawn: pictures of known cameras, with somebody who walks about.
+"""Rooms, streets and fields, drawn: pictures of known cameras.
 
 World axes: z up, metres, floor at z = 0. A scene is the inside of a box whose six sides bear
 pictures, with smaller boxes in it; each pixel's ray is followed to the nearest side.
@@ -107,6 +107,24 @@ def make_scene(kind: str, rng: np.random.Generator) -> Scene:
         half = np.array([rng.uniform(2.5, 5), rng.uniform(4, 7), rng.uniform(1.3, 1.8)])
     else:
         half = np.array([rng.uniform(8, 25), 60.0, 30.0])
+    return _furnish(kind, np.array([0.0, half[1] * 0.45, half[2]]), half, rng)
+
+
+def make_scene_about(kind: str, points: np.ndarray, rng: np.random.Generator) -> Scene:
+    """Inside it are the points [N, 3] m, with some space around them."""
+    low, high = points.min(0), points.max(0)
+    if kind in ("room", "bare"):
+        low, high = low - rng.uniform(0.4, 2.5, 3), high + rng.uniform(0.4, 2.5, 3)
+        high[2] = max(high[2], rng.uniform(2.5, 3.2))
+    else:
+        low, high = low - rng.uniform(4, 25, 3), high + rng.uniform(4, 25, 3)
+        low[1], high[1] = low[1] - 30, high[1] + 30
+        high[2] = 60.0
+    low[2] = 0.0
+    return _furnish(kind, (low + high) / 2, (high - low) / 2, rng)
+
+
+def _furnish(kind: str, centre: np.ndarray, half: np.ndarray, rng: np.random.Generator) -> Scene:
     density = _PX_PER_M[kind]
     sides = []
     for number in range(6):
@@ -114,7 +132,6 @@ def make_scene(kind: str, rng: np.random.Generator) -> Scene:
         size = np.minimum(2 * half[[across, up]] * density, 4000).astype(int)
         metre = size[0] / (2 * half[across])
         sides.append(_draw_side(kind, number, size, metre, rng))
-    centre = np.array([0.0, half[1] * 0.45, half[2]])
     boxes = [Box(centre, half, 0.0, sides, is_outer=True)]
     for _ in range({"room": 4, "street": 5, "bare": 0, "field": 0}[kind]):
         boxes.append(_draw_furniture(kind, half, centre, rng))
@@ -209,7 +226,7 @@ def _draw_furniture(
     else:
         size = rng.uniform([0.8, 1.5, 0.8], [1.2, 3.0, 2.0])
     side = rng.choice([-1, 1])
-    x = side * rng.uniform(0.5, 1.0) * (half[0] - size[0])
+    x = centre[0] + side * rng.uniform(0.5, 1.0) * (half[0] - size[0])
     y = centre[1] + rng.uniform(-0.1, 0.95) * (half[1] - size[1])
     yaw = 0.0 if rng.random() < 0.6 else rng.uniform(0, np.pi)
     sides = []
@@ -229,31 +246,3 @@ def look(pitch: float, roll: float, yaw: float) -> np.ndarray:
 
 def _rotate(rotvec: list[float]) -> np.ndarray:
     return cv2.Rodrigues(np.array(rotvec, float))[0]
-
-
-def add_walker(
-    image: np.ndarray, place: np.ndarray, focal_px: float, camera: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Draw a striped figure of 1.75 m standing at ``place`` [3] m; its box [4] px.
-
-    ``camera`` is place and world from camera. The box is NaN where the figure is behind it.
-    """
-    origin, world_from_camera = camera
-    tall = np.array([0.0, 0.0, 1.75])
-    feet, head = ((point - origin) @ world_from_camera for point in (place, place + tall))
-    if min(feet[2], head[2]) < 0.3:
-        return np.full(4, np.nan)
-    middle = (np.array(image.shape[1::-1]) - 1) / 2
-    low, high = (focal_px * point[:2] / point[2] + middle for point in (feet, head))
-    size = float(np.linalg.norm(high - low))
-    across = np.array([low[1] - high[1], high[0] - low[0]]) / size
-    stride = 0.12 * np.sin(6 * place[0] + 5 * place[1])
-    for share in np.linspace(0, 1, 12):
-        lean = stride * (1 - share) if share < 0.5 else 0.0
-        for side in (-1, 1):
-            point = low + share * (high - low) + (side * (0.08 + lean)) * size * across
-            value = 60 + 150 * (round(share * 11) % 2)
-            cv2.circle(image, point.astype(int).tolist(), max(int(0.07 * size), 1), (value,), -1)
-    ends = np.array([low, high])
-    margin = np.array([0.2, 0.05]) * size
-    return np.array([ends.min(0) - margin, ends.max(0) + margin]).ravel()
