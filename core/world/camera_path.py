@@ -6,29 +6,44 @@ points in the picture do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from ..check import check_shape
+from .bundle import Bundle
+from .filters import blur
+from .following import find_cost, find_tracks, follow_camera
+from .holds import hold_still
+from .interpolation import interpolate_places, interpolate_turns
 from .people_mask import is_on_people
 from .shot import ShotSightings
-from .turn_fit import TurnFit, fit_turn
 
 _MIN_POINTS = 12  # of the background; fewer tell nothing
-_REST_PX, _REST_SHARE = 0.7, 0.25  # so many points so near to where they were: the camera stood
-_CONSENT_SHARE = 0.4  # of the points, for a turn to be believed
-_MOVED_PX = 1.0  # a turn by less is not worth the name: 0.1 degrees, 6 mm at 4 m
-_MOVED_GAIN = 0.6  # what a turn must leave of rest's cost: points that only tremble gain nothing
-_MIN_MOVED = 3  # looks
-# A hand does not only turn a camera but shifts it by a centimetre or two: at some metres that looks
-# like a turn, and cannot be told from one.
-_SHIFT_SIGMA = np.radians(0.2)
 _MIN_CELLS, _GRID = 10, 6  # so many of 6 x 6 parts of the picture must show what moved as one
-_ZOOM_RANGE = 0.05  # of the zoom's logarithm over the shot, from which it may be one,
-_ZOOM_GAIN = 0.6  # and what it must leave of the cost where it is at work
+_CONSENT_SHARE, _CONSENT_PX = 0.4, 1.5  # of the points, for a motion to be believed,
+_RIM_PX, _FAR_PX = 1.5, 4.0  # agreeing; and moved so far that nothing of a rim stays in its place
+_MIN_RIM = 5  # cells of the rim that nobody is before; fewer tell nothing
+_CONSENT_PART = 0.15  # or within so much of how far they went
+_NEAR_PX = 4.0  # so many within that, and a look's camera is right on average
+_MIN_MOVED = 3  # looks
+_TREMBLE_S = 0.5  # standard deviation of the blur that leaves no tremble
+_LOST_SHARE = 0.1  # of the looks, from which the user should know
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """What it takes to believe that the camera moved."""
+
+    rest_share: float  # of the points, where fewer than that are where they were,
+    moved_px: float  # and the median of them is farther off
+    gain: float  # what the motion found must leave of rest's cost
+    rim_share: float  # of the picture's rim, nobody before it, must go along: no screen fills that
+    rim_at_rest: float  # of the rim's points, more than that stay where they were beside a screen
+
+
+_REST_PX = 0.7  # where a point still is where it was
+_BEYOND_DOUBT, _LIKELY = _Proof(0.25, 1.0, 0.6, 0.5, 0.03), _Proof(0.5, 0.7, 0.8, 0.2, 0.3)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -38,11 +53,18 @@ class CameraPath:
     time_s: np.ndarray  # [T]
     first_from_camera: np.ndarray  # [T, 3, 3]
     zoom: np.ndarray  # [T] focal / focal of row 0
-    shift: np.ndarray  # [T, 3] its place in the first camera's axes, without a known scale
+    shift: np.ndarray  # [T, 3] its place in the first camera's axes, background usually 1 away
     is_moving: bool
-    sigma_rad: float  # of the turns; 0 of a camera at rest
-    scale_known: bool = False  # whether ``shift`` is in metres
+    is_to_scale: bool  # whether ``shift`` is in metres
     note: str | None = None  # what the user should know
+
+    def steady_from_camera(self) -> np.ndarray:
+        """[T, 3, 3] from each row's camera to one that does not tremble, and turns as it does."""
+        if not self.is_moving or len(self.time_s) < 2:
+            return np.tile(np.eye(3), (len(self.time_s), 1, 1))
+        sigma = _TREMBLE_S * (len(self.time_s) - 1) / (self.time_s[-1] - self.time_s[0])
+        left, _, right = np.linalg.svd(blur(self.first_from_camera, sigma))
+        return (left @ right).swapaxes(-1, -2) @ self.first_from_camera
 
     def row_at(self, time_s: np.ndarray) -> np.ndarray:
         """[...] int, the nearest row."""
@@ -59,35 +81,38 @@ def rest_path(time_s: np.ndarray, note: str | None = None) -> CameraPath:
         zoom=np.ones(num_rows),
         shift=np.zeros((num_rows, 3)),
         is_moving=False,
-        sigma_rad=0.0,
+        is_to_scale=True,
         note=note,
     )
 
 
 def solve_camera_path(
-    sightings: ShotSightings, people_boxes_px: np.ndarray, time_s: np.ndarray, focal_px: float
+    sightings: ShotSightings,
+    people_boxes_px: np.ndarray,
+    time_s: np.ndarray,
+    focal_px: float,
+    *,
+    must_move: bool = False,
 ) -> CameraPath:
     """``people_boxes_px`` [F, P, 4] left, top, right, bottom at the looked-at frames, NaN: absent.
 
-    ``time_s`` [T] of the rows, ``focal_px`` of the first.
+    ``time_s`` [T] of the rows, ``focal_px`` of the first. ``must_move``: somebody knows that the
+    camera moved, and weaker signs will do.
     """
     check_shape("people_boxes_px", people_boxes_px, "F P 4", F=len(sightings.time_s))
-    pairs = _pair(sightings, people_boxes_px)
-    pairs = [pair for pair in pairs if pair.is_judged]
+    proof = _LIKELY if must_move else _BEYOND_DOUBT
+    pairs = [pair for pair in _pair(sightings, people_boxes_px) if pair.is_judged]
     if len(pairs) < _MIN_MOVED:
         note = "The picture shows too little background to tell whether the camera moved."
         return rest_path(time_s, note)
-    if sum(pair.is_shifted for pair in pairs) < _MIN_MOVED:
-        return rest_path(time_s)
-    zoomed = _follow(pairs, sightings, focal_px, with_zoom=True)
-    turned = _follow(pairs, sightings, focal_px, with_zoom=False)
-    looks = zoomed if _has_zoomed(turned, zoomed) else turned
-    if not _has_moved(looks):
-        note = (
-            "The background moves, but not as it would if the camera turned: it is taken to stand."
-        )
+    if sum(pair.is_shifted(proof) for pair in pairs) < _MIN_MOVED:
+        note = "The background hardly moves: the camera is taken to stand." if must_move else None
         return rest_path(time_s, note)
-    return _spread(looks, sightings, time_s)
+    bundle = follow_camera(find_tracks(sightings, people_boxes_px, focal_px), sightings.time_s)
+    if not _has_moved(bundle, pairs, people_boxes_px, proof):
+        note = "The background moves, but not as one whole: the camera is taken to stand."
+        return rest_path(time_s, note)
+    return _spread(bundle, sightings, time_s)
 
 
 @dataclass(eq=False)
@@ -109,26 +134,22 @@ class _Pair:
         return len(self.key_px) >= _MIN_POINTS and num_cells >= _MIN_CELLS
 
     @property
-    def rest_cost(self) -> float:
-        """As TurnFit's cost, of a camera that did not turn."""
-        square = np.sum((self.look_px - self.key_px) ** 2, 1) / self.pixel**2
-        return float(np.mean(square / (square + 1.0)))
+    def moved_px(self) -> np.ndarray:
+        """[N] of the looked-at pictures."""
+        return np.linalg.norm(self.look_px - self.key_px, axis=1) / self.pixel
 
     @property
-    def is_shifted(self) -> bool:
+    def rim_at_rest(self) -> float:
+        """Of the points along the picture's edges, those that are where they were."""
+        cell = np.floor(_GRID * (self.look_px / self.side_px + 0.5))
+        is_rim = ((cell == 0) | (cell == _GRID - 1)).any(1)
+        return float(np.mean(self.moved_px[is_rim] < _REST_PX)) if is_rim.any() else 0.0
+
+    def is_shifted(self, proof: _Proof) -> bool:
         """Whether hardly any point is where it was."""
-        moved = np.linalg.norm(self.look_px - self.key_px, axis=1) / self.pixel
-        return bool(np.mean(moved < _REST_PX) < _REST_SHARE and np.median(moved) > _MOVED_PX)
-
-
-@dataclass(eq=False)
-class _Looks:
-    """The camera at the F looks, and how it was found."""
-
-    first_from_look: np.ndarray  # [F, 3, 3]
-    log_zoom: np.ndarray  # [F]
-    is_known: np.ndarray  # [F] bool
-    fits: list[tuple[_Pair, TurnFit]] = field(default_factory=list)
+        moved = self.moved_px
+        is_at_rest = np.mean(moved < _REST_PX) >= proof.rest_share
+        return bool(not is_at_rest and np.median(moved) > proof.moved_px)
 
 
 def _pair(sightings: ShotSightings, boxes_px: np.ndarray) -> list[_Pair]:
@@ -150,136 +171,77 @@ def _pair(sightings: ShotSightings, boxes_px: np.ndarray) -> list[_Pair]:
     return pairs
 
 
-def _follow(
-    pairs: list[_Pair], sightings: ShotSightings, focal_px: float, *, with_zoom: bool
-) -> _Looks:
-    """From key frame to key frame, then with the ways that lead to the same look made to agree."""
-    num_looks = len(sightings.time_s)
-    looks = _Looks(
-        np.tile(np.eye(3), (num_looks, 1, 1)), np.zeros(num_looks), np.zeros(num_looks, bool)
-    )
-    looks.is_known[0] = True
-    last: dict[int, TurnFit] = {}
-    support = np.zeros(num_looks)
-    for pair in pairs:
-        key, look = pair.key, pair.look
-        if not looks.is_known[key]:
-            continue
-        focal = focal_px * np.exp(looks.log_zoom[key])
-        fit = fit_turn(
-            pair.key_px, pair.look_px, focal, pair.pixel, with_zoom=with_zoom, start=last.get(key)
-        )
-        if fit.share < _CONSENT_SHARE:
-            continue
-        last[key] = fit
-        looks.fits.append((pair, fit))
-        if fit.share * len(pair.key_px) > support[look]:
-            support[look] = fit.share * len(pair.key_px)
-            looks.first_from_look[look] = looks.first_from_look[key] @ fit.look_from_key.T
-            looks.log_zoom[look] = looks.log_zoom[key] + fit.log_zoom
-            looks.is_known[look] = True
-    _reconcile(looks)
-    return looks
-
-
-def _reconcile(looks: _Looks) -> None:
-    """Least squares of the looks' turns over all pairs, where several ways lead to one look.
-
-    Small corrections: each pair's disagreement is taken as a vector (Govindu 2004, "Lie-algebraic
-    averaging for globally consistent motion estimation").
-    """
-    if len({pair.look for pair, _ in looks.fits}) == len(looks.fits):
-        return
-    nodes = sorted({node for pair, _ in looks.fits for node in (pair.key, pair.look)})
-    place = {node: row for row, node in enumerate(nodes)}
-    matrix = np.zeros((len(looks.fits) + 1, len(nodes)))
-    wanted = np.zeros((len(looks.fits) + 1, 4))
-    matrix[-1, 0] = 1.0  # the first stays
-    for row, (pair, fit) in enumerate(looks.fits):
-        matrix[row, place[pair.look]], matrix[row, place[pair.key]] = 1.0, -1.0
-        by_pair = looks.first_from_look[pair.key] @ fit.look_from_key.T
-        off = by_pair @ looks.first_from_look[pair.look].T  # in the first camera's axes
-        wanted[row, :3] = cv2.Rodrigues(off)[0].ravel()
-        wanted[row, 3] = looks.log_zoom[pair.key] + fit.log_zoom - looks.log_zoom[pair.look]
-    change = np.linalg.lstsq(matrix, wanted, rcond=None)[0]
-    for node, step in zip(nodes, change, strict=True):
-        looks.first_from_look[node] = cv2.Rodrigues(step[:3])[0] @ looks.first_from_look[node]
-        looks.log_zoom[node] += step[3]
-
-
-def _has_moved(looks: _Looks) -> bool:
+def _has_moved(bundle: Bundle, pairs: list[_Pair], boxes_px: np.ndarray, proof: _Proof) -> bool:
     """Whether in some looks hardly anything is where it was, and most of it moved as one."""
-    moved = {
-        pair.look
-        for pair, fit in looks.fits
-        if pair.is_shifted and fit.cost < _MOVED_GAIN * pair.rest_cost
-    }
+    errors = bundle.errors_px()
+    moved = set()
+    shifted = [pair for pair in pairs if pair.is_shifted(proof)]
+    stayed = [pair.rim_at_rest for pair in shifted if np.median(pair.moved_px) > _FAR_PX]
+    if stayed and np.mean(stayed) > proof.rim_at_rest:
+        return False
+    for pair in shifted:
+        ours = errors[bundle.tracks.of_look(pair.look)]
+        if len(ours) < _MIN_POINTS:
+            continue
+        # Points of bare walls are inexact, and where they went is clear all the same.
+        far_px = float(np.median(pair.moved_px))
+        agrees = ours < max(_CONSENT_PX, _CONSENT_PART * far_px)
+        blur_px = max(1.0, _CONSENT_PART / _CONSENT_PX * far_px)
+        gain = find_cost(ours / blur_px) / find_cost(pair.moved_px / blur_px)
+        here_px, moved_px = bundle.tracks.moved_px(pair.look)
+        gone_px = here_px[(ours < _RIM_PX) & (moved_px > _REST_PX)]
+        rim_share = _rim_share(gone_px, boxes_px[pair.look], pair.side_px)
+        is_one = agrees.mean() > _CONSENT_SHARE and rim_share > proof.rim_share
+        if is_one and gain < proof.gain:
+            moved.add(pair.look)
     return len(moved) >= _MIN_MOVED
 
 
-def _has_zoomed(looks: _Looks, zoomed: _Looks) -> bool:
-    if np.ptp(zoomed.log_zoom[zoomed.is_known]) < _ZOOM_RANGE:
-        return False
-    costs = {(pair.key, pair.look): fit.cost for pair, fit in looks.fits}
-    with_zoom, without = 0.0, 0.0
-    for pair, fit in zoomed.fits:
-        if abs(fit.log_zoom) > _ZOOM_RANGE / 4:
-            with_zoom += fit.cost
-            without += costs.get((pair.key, pair.look), 1.0)
-    return with_zoom < _ZOOM_GAIN * without
+def _rim_share(points_px: np.ndarray, boxes_px: np.ndarray, side_px: np.ndarray) -> float:
+    """Of the cells along the picture's edges that nobody is before, those with points [N, 2].
+
+    ``points_px`` are from the picture's middle, ``boxes_px`` [P, 4] are not.
+    """
+    column, row = np.meshgrid(np.arange(_GRID), np.arange(_GRID))
+    is_rim = np.isin(column, (0, _GRID - 1)) | np.isin(row, (0, _GRID - 1))
+    cells = np.stack([column[is_rim], row[is_rim]], 1)
+    middles = (cells + 0.5) / _GRID * side_px
+    is_free = ~is_on_people(middles, np.broadcast_to(boxes_px, (len(cells), *boxes_px.shape)))
+    with_points = np.floor(_GRID * (points_px / side_px + 0.5))
+    is_shown = (cells[:, None] == with_points).all(-1).any(1)
+    return float(is_shown[is_free].mean()) if is_free.sum() >= _MIN_RIM else 0.0
 
 
-def _spread(looks: _Looks, sightings: ShotSightings, time_s: np.ndarray) -> CameraPath:
+def _is_followed(errors: np.ndarray) -> bool:
+    """Whether enough of a look's points agree with its camera: so many stay exact on average."""
+    return len(errors) >= _MIN_POINTS and bool(np.mean(errors < _NEAR_PX) > _CONSENT_SHARE)
+
+
+def _spread(bundle: Bundle, sightings: ShotSightings, time_s: np.ndarray) -> CameraPath:
     """The rows' cameras, between those of the looks."""
-    known = np.flatnonzero(looks.is_known)
-    times, turns = sightings.time_s[known], looks.first_from_look[known]
+    errors = bundle.errors_px()
+    looks = np.arange(len(sightings.time_s))
+    is_known = np.array([_is_followed(errors[bundle.tracks.of_look(look)]) for look in looks])
+    is_known[0] = True
+    known = np.flatnonzero(is_known)
+    times = sightings.time_s[known]
+    turns, log_zoom = bundle.turn[known], bundle.log_zoom[known]
+    places = bundle.place[known] * bundle.usual_nearness()
+    hold_still(turns, places, log_zoom, times, bundle.tracks.focal_px / bundle.tracks.pixel)
     rows = np.clip(time_s, times[0], times[-1])
-    turns = _interpolate(turns, times, rows)
-    log_zoom = np.interp(rows, times, looks.log_zoom[known])
-    lost = len(looks.is_known) - len(known)
+    turns = interpolate_turns(turns, times, rows)
+    places = interpolate_places(places, times, rows)
+    log_zoom = np.interp(rows, times, log_zoom)
+    lost = 1 - len(known) / len(looks)
     note = None
-    if lost > 0.1 * len(looks.is_known):
-        note = f"The camera could not be followed in {lost / len(looks.is_known):.0%} of the shot."
+    if lost > _LOST_SHARE:
+        note = f"The camera could not be followed in {lost:.0%} of the shot."
     return CameraPath(
         time_s=time_s,
         first_from_camera=turns[0].T @ turns,
         zoom=np.exp(log_zoom - log_zoom[0]),
-        shift=np.zeros((len(time_s), 3)),
+        shift=(places - places[0]) @ turns[0],
         is_moving=True,
-        sigma_rad=_find_sigma(looks),
+        is_to_scale=not bundle.with_shift,
         note=note,
-    )
-
-
-def _find_sigma(looks: _Looks) -> float:
-    """The fits' own scatter, summed along the keys, and by how much the ways disagree."""
-    num_keys = len({pair.key for pair, _ in looks.fits})
-    own = np.median([fit.sigma_rad for _, fit in looks.fits]) * np.sqrt(num_keys)
-    offs = [
-        looks.first_from_look[pair.key] @ fit.look_from_key.T @ looks.first_from_look[pair.look].T
-        for pair, fit in looks.fits
-    ]
-    apart = np.sqrt(np.mean([np.sum(cv2.Rodrigues(off)[0] ** 2) for off in offs]))
-    return float(np.linalg.norm([own, apart, _SHIFT_SIGMA]))
-
-
-def _interpolate(turns: np.ndarray, times: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """[T, 3, 3] at ``rows`` between turns [N, 3, 3] at ``times``: Catmull and Rom's cubic.
-
-    Worked out in the rotation vectors from the turn before, which are small.
-    """
-    if len(times) == 1:
-        return np.tile(turns[0], (len(rows), 1, 1))
-    left = np.clip(np.searchsorted(times, rows, side="right") - 1, 0, len(times) - 2)
-    steps = np.stack([cv2.Rodrigues(a.T @ b)[0].ravel() for a, b in pairwise(turns)])
-    speeds = steps / np.diff(times)[:, None]
-    middle = np.concatenate([speeds[:1], (speeds[1:] + speeds[:-1]) / 2, speeds[-1:]])
-    span = (times[left + 1] - times[left])[:, None]
-    share = (rows - times[left])[:, None] / span
-    bend = share * (1 - share)
-    vectors = steps[left] * share + span * bend * (
-        (1 - share) * (middle[left] - speeds[left]) - share * (middle[left + 1] - speeds[left])
-    )
-    return np.stack(
-        [turns[i] @ cv2.Rodrigues(vector)[0] for i, vector in zip(left, vectors, strict=True)]
     )

@@ -16,8 +16,10 @@ _SIDE_PX = 640  # the longer side of the pictures that are looked at
 _LOOK_S = 1 / 15  # between looks: a hand shakes at up to about 5 Hz
 _LINES_S = 1.0  # between looks at the lines
 _MIN_LINE = 0.04  # length, in longer sides
-_ENOUGH_SHARE = 0.5  # of a key frame's points; with fewer another key frame is better
-_RENEW_SHARE = 0.65  # of an older one's, with which it is taken again
+_ENOUGH_SHARE = 0.65  # of a key frame's points; with fewer another key frame is better
+_RENEW_SHARE = 0.75  # of an older one's, with which it is taken again
+# From a look to the next, as the whole picture tells: people who walk shift it by less.
+_FAST_PX, _CLEAR_SHIFT = 10.0, 0.4
 _NEAR = 0.35  # longer sides: how far an older key frame may be off to be tried
 _MAX_TRIED = 3  # older key frames at a time
 _MAX_KEPT = 40  # pictures of key frames; 0.2 MB each
@@ -32,7 +34,7 @@ class ShotSightings:
     time_s: np.ndarray  # [F]
     match_key: np.ndarray  # [M] which of the F is the key frame in which the point was chosen,
     match_look: np.ndarray  # [M] and which of the F it was found in
-    match_point: np.ndarray  # [M] number of the point within its key frame
+    match_point: np.ndarray  # [M] number of the point, the same in all key frames that have it
     key_px: np.ndarray  # [M, 2] where it was there,
     look_px: np.ndarray  # [M, 2] and where it is here
     line_look: np.ndarray  # [L] which of the F shows the line segment
@@ -48,6 +50,7 @@ class ShotSightings:
 class _Key:
     look: int
     view: KeyView
+    names: np.ndarray  # [N] int, of the view's points: whoever is seen from two key frames has one
     place: np.ndarray  # [3, 3] shift, turn and scale from the shot's first picture, roughly
 
 
@@ -64,6 +67,7 @@ class ShotWatcher:
         self._lines_s = -np.inf
         self._keys: list[_Key] = []
         self._last: Found | None = None  # of the key frame in use, the last of the list
+        self._num_names = 0
         self._small: np.ndarray | None = None  # a quarter of the last picture's size
         self._finder = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD)
 
@@ -121,34 +125,53 @@ class ShotWatcher:
     def _see_points(self, flat: np.ndarray) -> None:
         look = len(self._time_s) - 1
         if not self._keys:
-            self._keys.append(_Key(look, KeyView.of(flat), np.eye(3)))
+            self._take_new(look, flat, np.eye(3))
             return
         key = self._keys[-1]
         guess = np.eye(2, 3) if self._last is None else self._last
-        small = cv2.resize(flat, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-        small, before = small.astype(np.float32), self._small
-        self._small = small
-        found = key.view.find_in(flat, guess)
-        if found.share < _ENOUGH_SHARE and before is not None:
-            # Too fast for points to be found beside where they were: the whole picture's shift.
-            (x, y), _ = cv2.phaseCorrelate(before, small)
-            place = np.eye(2, 3) if self._last is None else self._last.move
-            jump = place + 4 * np.array([[0, 0, x], [0, 0, y]])
-            found = max(found, key.view.find_in(flat, jump), key=lambda one: one.share)
+        shift = self._whole_shift(flat)
+        found = key.view.find_in(flat, guess, shift)
+        if shift is not None and found.share < _ENOUGH_SHARE:
+            found = max(found, key.view.find_in(flat, guess), key=lambda one: one.share)
         self._note(key, found)
         self._last = found
         if self._last.share < _ENOUGH_SHARE and not self._take_older(flat):
-            place = _as_square(self._last.move) @ key.place
-            self._keys.append(_Key(look, KeyView.of(flat), place))
-            self._last = None
-            if len(self._keys) > _MAX_KEPT:
-                del self._keys[0]
+            self._take_new(look, flat, _as_square(self._last.move) @ key.place)
+
+    def _whole_shift(self, flat: np.ndarray) -> np.ndarray | None:
+        """[2] px since the last look; None: too little for points not to be found without it."""
+        small = cv2.resize(flat, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        small, before = small.astype(np.float32), self._small
+        self._small = small
+        if before is None or (self._last is not None and self._last.is_at_rest):
+            return None
+        height, width = small.shape
+        window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+        shift, clearness = cv2.phaseCorrelate(before, small, window)
+        shift = 4 * np.array(shift)
+        is_told = clearness > _CLEAR_SHIFT and np.linalg.norm(shift) > _FAST_PX
+        return shift if is_told else None
+
+    def _take_new(self, look: int, flat: np.ndarray, place: np.ndarray) -> None:
+        """A key frame that keeps the points it shares with the one before, under their names."""
+        known, names = np.zeros((0, 2)), np.zeros(0, int)
+        if self._last is not None:
+            is_sure = self._keys[-1].view.check(flat, self._last)
+            known, names = self._last.points[is_sure], self._keys[-1].names[is_sure]
+        view = KeyView.of(flat, known)
+        num_new = len(view.points) - len(names)
+        names = np.concatenate([names, self._num_names + np.arange(num_new)])
+        self._num_names += num_new
+        self._keys.append(_Key(look, view, names, place))
+        self._last = None
+        if len(self._keys) > _MAX_KEPT:
+            del self._keys[0]
 
     def _note(self, key: _Key, found: Found) -> None:
         points = np.flatnonzero(found.is_found)
         look = len(self._time_s) - 1
         self._matches.append(
-            (key.look, look, points, key.view.points[points], found.points[points])
+            (key.look, look, key.names[points], key.view.points[points], found.points[points])
         )
 
     def _take_older(self, flat: np.ndarray) -> bool:

@@ -46,25 +46,45 @@ def spoil(
     Both in axes with z up. The camera stands around, four metres or so away. ``unrest`` is
     the share of the pose's errors that change: somebody who does not move is misread in one way.
     """
-    num_rows, time_s = len(pelvis), np.arange(len(pelvis)) / rate
-    size = np.exp(rng.uniform(*np.log(_SIZES)))
+    size = draw_size(rng)
+    spoiled = spoil_pose(rng, size, rotations, rate, unrest)
+    camera = _draw_camera(rng, pelvis)
+    moved = spoil_place(rng, size, pelvis, camera, rate)
+    tilt = rotvec_to_matrix(np.append(size * _TILT_RAD * rng.standard_normal(2) / np.sqrt(2), 0.0))
+    spoiled[:, 0] = tilt @ spoiled[:, 0]
+    return spoiled, camera + (moved - camera) @ tilt.T, camera
+
+
+def draw_size(rng: np.random.Generator) -> float:
+    """Of all errors of a take together; 1 is usual."""
+    return float(np.exp(rng.uniform(*np.log(_SIZES))))
+
+
+def spoil_pose(
+    rng: np.random.Generator, size: float, rotations: np.ndarray, rate: float, unrest: float = 1.0
+) -> np.ndarray:
+    """Rotations [T, 55, 3, 3] as a lifter might give them; ``unrest`` as of ``spoil``."""
+    num_rows, time_s = len(rotations), np.arange(len(rotations)) / rate
     count = 3 * len(_JOINT_ERRORS)
     slow = unrest * wander(rng, time_s, count, _SLOW_HZ) + rng.standard_normal(count)
     slow /= np.sqrt(2)
     slow, jitter = (each.reshape(num_rows, -1, 3) for each in (slow, _jitter(rng, time_s, count)))
     error = size / np.sqrt(3) * (_JOINT_ERRORS[:, None] * slow + _JITTER_RAD * jitter)
-    spoiled = rotations @ rotvec_to_matrix(error)
-    camera = _draw_camera(rng, pelvis)
+    return rotations @ rotvec_to_matrix(error)
+
+
+def spoil_place(
+    rng: np.random.Generator, size: float, pelvis: np.ndarray, camera: np.ndarray, rate: float
+) -> np.ndarray:
+    """Pelvis [T, 3] m as seen by a ``camera`` at [3] or [T, 3] m: worst along the ray."""
+    time_s = np.arange(len(pelvis)) / rate
     ray = pelvis - camera
     distance = np.linalg.norm(ray, axis=1, keepdims=True)
     ray /= distance
     along = distance * _course(rng, time_s, 1, _DEPTH_SHARE)
     across = distance * _course(rng, time_s, 3, _ACROSS_SHARE)
     across -= (across * ray).sum(1, keepdims=True) * ray
-    moved = pelvis + size * (along * ray + across)
-    tilt = rotvec_to_matrix(np.append(size * _TILT_RAD * rng.standard_normal(2) / np.sqrt(2), 0.0))
-    spoiled[:, 0] = tilt @ spoiled[:, 0]
-    return spoiled, camera + (moved - camera) @ tilt.T, camera
+    return pelvis + size * (along * ray + across)
 
 
 def _course(
