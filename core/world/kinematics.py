@@ -15,6 +15,9 @@ from .turns import turn
 SOLE_JOINTS = tuple(
     JOINT_INDEX[name.replace("_heel", "_ankle").replace("_toe", "_foot")] for name in CONTACT_NAMES
 )
+_LEG = ("hip", "knee", "ankle")
+# Hands, knees and pelvis, in lengths of the leg: medians of synthetic people who crawl and lie.
+_CLEARANCE_SHARES = np.array([0.06, 0.06, 0.08, 0.08, 0.16])
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +27,13 @@ class RestBody:
     joints: np.ndarray  # [55, 3] m
     soles: np.ndarray  # [4, 3] m, heels and toe tips from the joints that carry them
     clearance: np.ndarray  # [4] m, their height over the floor that the body stands on
+
+    @property
+    def touch_clearance(self) -> np.ndarray:
+        """[9] m over the ground of what touches it (CONTACT_POINTS), after the soles by the leg."""
+        hip, knee, ankle = (self.joints[JOINT_INDEX[f"left_{name}"]] for name in _LEG)
+        leg = np.linalg.norm(knee - hip) + np.linalg.norm(ankle - knee)
+        return np.concatenate([self.clearance, leg * _CLEARANCE_SHARES])
 
     @classmethod
     def of(cls, body: BodyModel, betas: np.ndarray) -> RestBody:

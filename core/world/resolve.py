@@ -21,13 +21,11 @@ __all__ = ["WorldSettings", "describe_world", "resolve"]
 _SENSOR_MM = 36.0  # a full frame's width, to which focal lengths are told
 
 
-def resolve(
-    motion: Motion, settings: WorldSettings, body: BodyModel, origin: np.ndarray | None = None
-) -> Motion:
+def resolve(motion: Motion, settings: WorldSettings, body: BodyModel) -> Motion:
     """``motion`` in the world of ``settings``; ``body`` is the one that it was captured with.
 
-    ``origin`` [3] m, in the first camera's axes: the point whose floor is the world's origin; None:
-    where this person starts.
+    People of one shot who are given the same up and focal length stay in one world, each resolved
+    alone: their takes remember where everybody stood.
     """
     measured = motion.measured
     if measured is None:
@@ -40,7 +38,7 @@ def resolve(
     if settings.height_m is not None:
         betas, measures, growth = grow_to_height(betas, body, settings.height_m)
     rate = motion.mocap_frame_rate
-    take = solve_world(measured, body, betas, growth, motion.confidence, rate, settings, origin)
+    take = solve_world(measured, body, betas, growth, motion.confidence, rate, settings)
     rotvecs = matrix_to_rotvec(take.rotations)
     return replace(
         motion,
@@ -61,6 +59,7 @@ def describe_world(
 ) -> str:
     """JSON of the settings, and of what is known of the world and how surely."""
     moves = bool(np.abs(measured.first_from_camera - np.eye(3)).max() > 1e-6)
+    moves |= bool(np.abs(measured.camera_place).max() > 1e-6)
     known = {
         "settings": asdict(settings),
         "tilt_deg": float(np.degrees(np.arccos(np.clip(-take.up_camera[1], -1, 1)))),

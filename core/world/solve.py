@@ -7,20 +7,18 @@ process can solve a take anew while the animator waits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from ..body.model import BodyModel
 from ..measured import Measured
 from ..skeletons import NUM_JOINTS
-from .floor import Floor, find_floor
+from .floor import Floor, find_floor, find_stands
 from .foot_lock import lock_feet
 from .kinematics import RestBody
-from .trajectory import PosedTake, fuse_trajectory
+from .sole_paths import Mode
+from .trajectory import PosedTake, fuse_trajectory, touching_points
 from .turns import rotvec_to_matrix, swing_between, turn
-
-FootLock = Literal["auto", "always", "never", "ground"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +29,7 @@ class WorldSettings:
     floor_row: int | None = None  # in this row the lowest sole stands on the floor
     height_m: float | None = None
     focal_px: float | None = None  # of the first row
-    foot_lock: FootLock = "auto"
+    foot_lock: Mode = "auto"
     lock_strength: float = 1.0
 
 
@@ -56,27 +54,23 @@ def solve_world(
     confidence: np.ndarray,
     rate: float,
     settings: WorldSettings,
-    origin: np.ndarray | None = None,
 ) -> WorldTake:
     """The take of a ``body`` with ``betas`` that are ``growth`` times as large as was measured.
 
-    ``confidence`` [T, 55], ``rate`` rows a second; ``origin`` [3] m, in the first camera's axes:
-    the point whose floor is the world's origin, None: where this person starts.
+    ``confidence`` [T, 55], ``rate`` rows a second. The world's origin is on the floor under the
+    place where this person starts, or where the first person of the shot does.
     """
-    up = np.asarray(settings.up_camera or measured.up_camera, np.float64)
-    upright_from_first = find_upright(up)
-    upright_from_camera = upright_from_first @ measured.first_from_camera
-    focal_px = focal_of(measured, settings)
-    rotations, pelvis = at_focal(measured, focal_px)
-    rotations[:, 0] = upright_from_camera @ rotations[:, 0]
-    pelvis = growth * turn(upright_from_camera, pelvis)
+    stage = _Stage.of(measured, growth, settings)
     rest = RestBody.of(body, betas)
-    pelvis, floor = _settle(rest, rotations, pelvis, measured.contacts, confidence, rate)
+    take = stage.pose(measured, rest, confidence, rate)
+    has_company = len(measured.shot_stands) > 0
+    shot = stage.to_upright(measured.shot_stands) if has_company else None
+    pelvis, floor = _settle(rest, take, shot)
     if settings.floor_row is not None:
-        soles = rest.pose_soles(*rest.pose_joints(rotations, pelvis))[settings.floor_row]
+        soles = (take.soles + pelvis[:, None])[settings.floor_row]
         floor = floor.shifted(float((soles[:, 2] - rest.clearance).min()) - floor.height)
     rotations, pelvis = lock_feet(
-        rotations,
+        stage.rotations,
         pelvis,
         rest,
         measured.contacts,
@@ -85,13 +79,93 @@ def solve_world(
         mode=settings.foot_lock,
         strength=settings.lock_strength,
     )
-    start = pelvis[0] if origin is None else growth * (upright_from_first @ origin)
+    start = stage.to_upright(measured.shot_origin) if has_company else pelvis[0]
     shift = -np.array([start[0], start[1], floor.height])
     joints, _ = rest.pose_joints(rotations, pelvis + shift)
     camera_from_world = np.tile(np.eye(4), (len(pelvis), 1, 1))
-    camera_from_world[:, :3, :3] = upright_from_camera.swapaxes(-1, -2)
-    camera_from_world[:, :3, 3] = -turn(camera_from_world[:, :3, :3], shift)
-    return WorldTake(rotations, joints, camera_from_world, focal_px, up, floor.sigma, floor.is_seen)
+    camera_from_world[:, :3, :3] = stage.upright_from_camera.swapaxes(-1, -2)
+    camera_from_world[:, :3, 3] = -turn(camera_from_world[:, :3, :3], stage.camera + shift)
+    return WorldTake(
+        rotations,
+        joints,
+        camera_from_world,
+        stage.focal_px,
+        stage.up,
+        floor.sigma,
+        floor.is_seen,
+    )
+
+
+def find_footing(
+    measured: Measured, body: BodyModel, betas: np.ndarray, confidence: np.ndarray, rate: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where somebody stood [N, 4] (``find_stands``) and where the pelvis starts [3] m.
+
+    In the first camera's axes, as far as this person alone tells.
+    """
+    stage = _Stage.of(measured, 1.0, WorldSettings())
+    rest = RestBody.of(body, betas)
+    take = stage.pose(measured, rest, confidence, rate)
+    pelvis = fuse_trajectory(take)
+    points = touching_points(take) + pelvis[:, None]
+    stands = find_stands(points, take.contacts, rest.touch_clearance, rate)
+    stands[:, :3] = stands[:, :3] @ stage.upright_from_first
+    return stands, pelvis[0] @ stage.upright_from_first
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """T rows of a person and the camera in upright axes, as measured."""
+
+    up: np.ndarray  # [3] unit, in the first camera's axes
+    focal_px: np.ndarray  # [T]
+    upright_from_first: np.ndarray  # [3, 3]
+    upright_from_camera: np.ndarray  # [T, 3, 3]
+    stretch: np.ndarray  # [3] of the first camera's axes, by another lens and size
+    camera: np.ndarray  # [T, 3] m, its place
+    rotations: np.ndarray  # [T, 55, 3, 3] parent from joint; joint 0 upright from body
+    pelvis: np.ndarray  # [T, 3] m
+
+    @classmethod
+    def of(cls, measured: Measured, growth: float, settings: WorldSettings) -> _Stage:
+        up = np.asarray(settings.up_camera or measured.up_camera, np.float64)
+        upright_from_first = find_upright(up)
+        upright_from_camera = upright_from_first @ measured.first_from_camera
+        focal_px = focal_of(measured, settings)
+        stretch = growth * np.array([1.0, 1.0, focal_px[0] / measured.focal_px[0]])
+        camera = turn(upright_from_first, stretch * measured.camera_place)
+        rotations, pelvis = at_focal(measured, focal_px)
+        rotations[:, 0] = upright_from_camera @ rotations[:, 0]
+        pelvis = camera + growth * turn(upright_from_camera, pelvis)
+        return cls(
+            up,
+            focal_px,
+            upright_from_first,
+            upright_from_camera,
+            stretch,
+            camera,
+            rotations,
+            pelvis,
+        )
+
+    def to_upright(self, measured: np.ndarray) -> np.ndarray:
+        """Places [..., 3 or more] m in the first camera's axes, what follows them unchanged."""
+        placed = turn(self.upright_from_first, self.stretch * measured[..., :3])
+        return np.concatenate([placed, measured[..., 3:]], -1)
+
+    def pose(
+        self, measured: Measured, rest: RestBody, confidence: np.ndarray, rate: float
+    ) -> PosedTake:
+        joints, turns = rest.pose_joints(self.rotations, np.zeros_like(self.pelvis))
+        return PosedTake(
+            pelvis=self.pelvis,
+            camera=self.camera,
+            joints=joints,
+            soles=rest.pose_soles(joints, turns),
+            contacts=measured.contacts,
+            confidence=confidence,
+            rate=rate,
+        )
 
 
 def find_upright(up_camera: np.ndarray) -> np.ndarray:
@@ -127,27 +201,13 @@ def at_focal(measured: Measured, focal_px: np.ndarray) -> tuple[np.ndarray, np.n
     return rotations, pelvis
 
 
-def _settle(
-    rest: RestBody,
-    rotations: np.ndarray,
-    pelvis: np.ndarray,
-    contacts: np.ndarray,
-    confidence: np.ndarray,
-    rate: float,
-) -> tuple[np.ndarray, Floor]:
+def _settle(rest: RestBody, take: PosedTake, shot: np.ndarray | None) -> tuple[np.ndarray, Floor]:
     """The pelvis [T, 3] m on its way, and the floor, once each has told the other what it knows."""
-    joints, turns = rest.pose_joints(rotations, np.zeros_like(pelvis))
-    soles = rest.pose_soles(joints, turns)
-    take = PosedTake(
-        pelvis=pelvis,
-        camera=np.zeros_like(pelvis),
-        joints=joints,
-        soles=soles,
-        contacts=contacts,
-        confidence=confidence,
-        rate=rate,
-    )
+
+    def floor_under(pelvis: np.ndarray) -> Floor:
+        points = touching_points(take) + pelvis[:, None]
+        return find_floor(points, take.contacts, rest.touch_clearance, take.rate, shot)
+
     pelvis = fuse_trajectory(take)
-    floor = find_floor(soles + pelvis[:, None], contacts, rest.clearance, rate)
-    pelvis = fuse_trajectory(take, floor, rest.clearance)
-    return pelvis, find_floor(soles + pelvis[:, None], contacts, rest.clearance, rate)
+    pelvis = fuse_trajectory(take, floor_under(pelvis), rest.clearance)
+    return pelvis, floor_under(pelvis)

@@ -7,7 +7,7 @@ import numpy as np
 from .filters import find_runs
 
 # A run starts where a contact is surer than the first and ends where it is less so than the second.
-_SURE, _DOUBTFUL = 0.6, 0.35
+_SURE, _DOUBTFUL = 0.5, 0.3
 _SHORTEST_S, _SHORTEST_GAP_S = 0.07, 0.1
 # A sole that is elsewhere in the next row: a cut, or another person.
 _CUT_M, _CUT_M_S = 0.25, 12.0

@@ -21,7 +21,7 @@ from .stances import find_cuts
 
 # Standard deviations of what the camera measures, as shares of the distance; errors last, so that
 # many rows say no more than one each so many seconds.
-_ALONG_RAY, _ACROSS_RAY, _MEASURED_S = 0.025, 0.004, 0.3
+_ALONG_RAY, _ACROSS_RAY, _MEASURED_S = 0.025, 0.004, 0.45
 _ROBUST_SIGMAS = 3.0
 # A row that is farther from its neighbours' median than this share of the distance is wild.
 _SPIKE_S, _SPIKE_ALONG, _SPIKE_ACROSS = 0.07, 0.04, 0.01
@@ -35,7 +35,7 @@ _OTHER_GROUND_M = (0.15, 0.35)  # off the floor: less is an error of measurement
 # the air. Slow legs seem to move because their pose is not quite known, and creep less.
 _REST_M, _WALK_M, _AIR_M = 0.0005, 0.05, 1.0
 _STROLL_M_S = 2.0
-_SLIDE_M_S = 0.4  # a touching point this fast carries little
+_SLIDE_M_S = 1.0  # a touching point this fast carries little
 # Contact below the first is none, above the second is full.
 _TOUCHES = (0.35, 0.65)
 # Heels and toes, hands, knees, seat: soft or moving things carry with less certainty.
@@ -104,7 +104,7 @@ def fuse_trajectory(
     that stand do so at its height.
     """
     touches = smooth_step((take.contacts - _TOUCHES[0]) / (_TOUCHES[1] - _TOUCHES[0])) * _CARRIES
-    points = _carriers(take)
+    points = touching_points(take)
     rays = _rays(take)
     pelvis = _without_spikes(take.pelvis.astype(np.float64), rays, take.rate)
     cuts = find_cuts(pelvis, take.rate)
@@ -141,7 +141,7 @@ def _without_spikes(path: np.ndarray, rays: np.ndarray, rate: float) -> np.ndarr
     return np.where(is_spike[:, None], usual, path)
 
 
-def _carriers(take: PosedTake) -> np.ndarray:
+def touching_points(take: PosedTake) -> np.ndarray:
     """[T, 9, 3] m about the pelvis, what may touch (CONTACT_POINTS)."""
     seat = np.zeros((len(take.pelvis), 1, 3))
     return np.concatenate([take.soles, take.joints[:, _CARRIERS], seat], 1).astype(np.float64)

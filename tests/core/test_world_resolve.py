@@ -53,6 +53,7 @@ def make_motion(up_camera=UP_CAMERA, **changes) -> Motion:
         "focal_px": np.full(T, FOCAL_PX),
         "focal_sigma": 0.2,
         "first_from_camera": np.tile(np.eye(3), (T, 1, 1)),
+        "camera_place": np.zeros((T, 3)),
         "up_camera": up_camera,
         "up_sigma_deg": 4.0,
         "scale_sigma": 0.05,
@@ -104,6 +105,29 @@ def test_the_camera_sees_the_person_where_it_did():
     expected = motion.measured.pelvis
     miss_px = FOCAL_PX * (seen[:, :2] / seen[:, 2:] - expected[:, :2] / expected[:, 2:])
     assert np.abs(miss_px).max() < 1
+
+
+def test_a_camera_that_goes_about_leaves_the_person_where_they_stand():
+    motion = make_motion()
+    measured = motion.measured
+    share = np.linspace(0, 1, T)
+    first_from_camera = rotvec_to_matrix(np.outer(share, [0.1, 0.4, -0.05]))
+    places = np.outer(share, [1.2, -0.1, 0.5])
+    camera_from_first = first_from_camera.swapaxes(-1, -2)
+    rotations = rotvec_to_matrix(measured.poses.reshape(T, -1, 3))
+    rotations[:, 0] = camera_from_first @ rotations[:, 0]
+    moving = make_motion(
+        poses=matrix_to_rotvec(rotations).reshape(T, -1),
+        pelvis=turn(camera_from_first, measured.pelvis - places),
+        first_from_camera=first_from_camera,
+        camera_place=places,
+    )
+    found = resolve(moving, WorldSettings(), BODY)
+    np.testing.assert_allclose(found.joints_world, true_joints(), atol=0.01)
+    assert json.loads(found.world_json)["camera"] == "moving"
+    seen = turn(found.camera_from_world[:, :3, :3], found.joints_world[:, 0])
+    seen = seen + found.camera_from_world[:, :3, 3]
+    np.testing.assert_allclose(seen, moving.measured.pelvis, atol=0.02)
 
 
 def test_the_animators_vertical_wins_over_the_estimate():

@@ -35,7 +35,7 @@ from .true_contacts import true_contacts
 
 _CHECKPOINT = Path(__file__).parents[2] / ".cache" / "world" / "contacts.safetensors"
 _LENGTHS = (24, 40, 56, 72)  # rows of a batch's windows
-_NUM_STEPS = 1200
+_NUM_STEPS = 3000
 _NUM_MEASURED = 300  # clips
 _SEEDS_PER_RUN = 1_000_000
 _EDGE_ROWS = 2  # beside a change of a label, where it counts less
@@ -50,7 +50,7 @@ class ContactsConfig:
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(num_steps=_NUM_STEPS))
     pool: Path  # folder of the clips
-    num_shards: int = 2
+    num_shards: int = 6
     num_windows: int = 24
 
 
