@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
 
 from .check import check_shape
 from .skeletons import ARKIT_NAMES, NUM_JOINTS
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BodySight:
+    """What a lifter's network knows of the person beside the pose, by T rows. Camera axes."""
+
+    features: Tensor  # [T, D] what it read its answers from
+    up: Tensor  # [T, 3] unit, away from the ground
+    place: Tensor  # [T, 3] slopes x, y of the person's middle, and half the larger side's
+    scale: Tensor  # [T] such halves per metre at the person's distance
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,7 +36,7 @@ class CameraMotion:
     focal_px: float
     measures: np.ndarray  # [M] m
     measure_names: tuple[str, ...]
-    up: Tensor | None = None  # [T, 3] unit, away from the ground; None: the method cannot tell
+    sight: BodySight | None = None  # None: the method has no such network
 
     def __post_init__(self) -> None:
         num_frames = len(self.rotations)
@@ -34,3 +44,13 @@ class CameraMotion:
         check_shape("pelvis", self.pelvis, "T 3", T=num_frames)
         check_shape("arkit", self.arkit, "T A", T=num_frames, A=len(ARKIT_NAMES))
         check_shape("confidence", self.confidence, "T J", T=num_frames, J=NUM_JOINTS)
+
+    def turned(self, turns: Tensor) -> CameraMotion:
+        """As cameras see it from the same places whose axes are ``turns`` [T, 3, 3] of these.
+
+        What the network saw stays as the camera saw it.
+        """
+        rotations = self.rotations.clone()
+        rotations[:, 0] = turns @ rotations[:, 0]
+        pelvis = (turns @ self.pelvis[..., None])[..., 0]
+        return replace(self, rotations=rotations, pelvis=pelvis)

@@ -13,9 +13,10 @@ from reelrig.core.lift.sts.body_network import BodyEstimate, BodyNetworkConfig
 from reelrig.core.lift.sts.d2s import D2SCamera
 from reelrig.core.lift.sts.observation import view_of
 from reelrig.core.rotation import rotvec_to_matrix
+from training.lifter.config import TrainConfig, config_from
 from training.lifter.losses import LossWeights, body_losses
 from training.lifter.skeleton import POINT_NAMES, SEEN_LANDMARKS, Skeleton
-from training.lifter.train import TrainConfig, Training, config_from
+from training.lifter.train import Training
 from training.scores import align
 from training.synthesis.detected_source import mirror, roll
 from training.synthesis.geometric import GeometricSource, Pool
@@ -82,6 +83,7 @@ def true_estimate(observation, truth):
         camera=D2SCamera(torch.ones(()), torch.zeros(2), torch.ones(())),
         up=(turn @ truth.up[..., None])[..., 0],
         contact_logits=20 * (2 * truth.contacts - 1),
+        features=torch.zeros(*truth.up.shape[:2], 8),
     )
 
 

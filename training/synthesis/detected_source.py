@@ -39,7 +39,7 @@ from .noise import ErrorBank, heading_of
 HELD_OUT_EVERY, HELD_OUT_REST = 10, 9  # shards of people who are never trained on
 _KNOWN_FOCAL = 0.3  # share of people whose focal length the network is told
 _HIPS = [BODY_LANDMARK_INDEX[f"{side}_hip"] for side in SIDES]
-_ROLL_SPREAD = 0.2  # rad, by which pictures are turned beyond the cameras' own roll
+ROLL_SPREAD = 0.2  # rad, by which pictures are turned beyond the cameras' own roll
 _LARGEST_ERROR = 1.5  # halves of the box, or metres: what is farther off is held there
 
 
@@ -145,7 +145,7 @@ class DetectedSource:
         people = numbers(len(self.sequences))
         observation, truth = self.take(people, rows, is_known, hint_share)
         is_mirrored = torch.rand(num_people, generator=self.generator) < 0.5
-        angle = _ROLL_SPREAD * torch.randn(num_people, generator=self.generator)
+        angle = ROLL_SPREAD * torch.randn(num_people, generator=self.generator)
         return roll(*mirror(observation, truth, is_mirrored), angle)
 
     def take(

@@ -61,6 +61,16 @@ class Shot:
     image_size: Tensor  # [B, 2]
 
 
+@dataclass(frozen=True, eq=False)
+class DrawnShots:
+    """B people over T rows: what was seen, what is true, and who saw it."""
+
+    observation: Observation
+    truth: Truth
+    shot: Shot
+    assumed_px: Tensor  # [B] the focal length that the observation's slopes take for granted
+
+
 class GeometricSource:
     """Batches of the pool's people, each with new proportions, camera and errors."""
 
@@ -70,6 +80,10 @@ class GeometricSource:
         self.generator = torch.Generator().manual_seed(seed)
 
     def draw(self, num_people: int, num_rows: int) -> tuple[Observation, Truth]:
+        drawn = self.draw_shots(num_people, num_rows)
+        return drawn.observation, drawn.truth
+
+    def draw_shots(self, num_people: int, num_rows: int) -> DrawnShots:
         rng, pool = self.rng, self.pool
         clips = rng.integers(len(pool.rotvecs), size=num_people)
         first = rng.integers(pool.rotvecs.shape[1] - num_rows + 1, size=num_people)
@@ -90,7 +104,7 @@ class GeometricSource:
             people,
             torch.from_numpy(np.float32(pool.contacts[at])),
         )
-        return observation, truth
+        return DrawnShots(observation, truth, shot, assumed_px)
 
     def _draw_scales(self, num_people: int) -> Tensor:
         """[B, 55] of the bones: the same on both sides, and for all bones of a limb's stretch."""

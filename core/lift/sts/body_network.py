@@ -80,6 +80,7 @@ class BodyEstimate:
     camera: D2SCamera
     up: Tensor  # [B, T, 3] unit, away from the ground
     contact_logits: Tensor  # [B, T, 4] as CONTACT_NAMES
+    features: Tensor  # [B, T, D] what the heads read it from
 
 
 class BodyNetwork(nn.Module):
@@ -113,12 +114,13 @@ class BodyNetwork(nn.Module):
         hints = torch.cat([hint_features(observation), guess.flatten(-2)], -1)
         rows = self.temporal(self.mlp(self.block(picture, hints)), observation.time_s)
         raw = self.heads(rows).float()
-        looks = [_read_heads(view, guess, raw)]
+        looks = [_read_heads(view, guess, raw, rows)]
         if self.config.num_second_layers:
             missed = _missed(looks[0], observation)
             rows = rows + self.feedback(torch.cat([missed, raw], -1))
-            raw = raw + self.corrections(self.second(rows, observation.time_s)).float()
-            looks.append(_read_heads(view, guess, raw))
+            rows = self.second(rows, observation.time_s)
+            raw = raw + self.corrections(rows).float()
+            looks.append(_read_heads(view, guess, raw, rows))
         return looks
 
     @torch.no_grad()
@@ -138,7 +140,7 @@ def _encoder(config: BodyNetworkConfig, num_layers: int) -> TemporalEncoder:
     return TemporalEncoder(config.width, num_layers, config.num_heads, config.widening)
 
 
-def _read_heads(view: View, guess: Tensor, raw: Tensor) -> BodyEstimate:
+def _read_heads(view: View, guess: Tensor, raw: Tensor, features: Tensor) -> BodyEstimate:
     values = dict(zip(_HEADS, raw.split(list(_HEADS.values()), -1), strict=True))
     camera = values["camera"]
     # The camera's own up is the better guess than none.
@@ -157,6 +159,7 @@ def _read_heads(view: View, guess: Tensor, raw: Tensor) -> BodyEstimate:
         ),
         up=nn.functional.normalize(up, dim=-1),
         contact_logits=values["contacts"],
+        features=features,
     )
 
 

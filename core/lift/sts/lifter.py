@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...body.measures import MEASURE_NAMES
-from ...camera_motion import CameraMotion
+from ...camera_motion import BodySight, CameraMotion
 from ...landmarks import Landmarks
 from ...rotation import nearest_rotation
 from ...skeletons import ARKIT_NAMES, JOINT_INDEX, NUM_JOINTS, PARENTS
@@ -51,7 +51,7 @@ class StsLifter:
         rotations = torch.eye(3).repeat(num_rows, NUM_JOINTS, 1, 1)
         confidence = torch.zeros(num_rows, NUM_JOINTS)
         observation = observe(landmarks, focal_px)
-        guess, sigma, log_measures, up = self._see_body(observation, rate)
+        guess, sigma, log_measures, sight = self._see_body(observation, rate)
         seen = torch.from_numpy(landmarks.is_seen)[:, None]
         confidence[:, :NUM_BODY_JOINTS] = (1 - (-_CLOSE_M / sigma).exp()) * seen
         weight = confidence[:, :NUM_BODY_JOINTS].mean(1).clamp_min(1e-6)[:, None]
@@ -74,25 +74,39 @@ class StsLifter:
             focal_px=focal_px,
             measures=measures,
             measure_names=MEASURE_NAMES,
-            up=torch.nn.functional.normalize(up, dim=-1),
+            sight=sight,
         )
+
+    @torch.no_grad()
+    def see(self, landmarks: Landmarks, rate: float, focal_px: float) -> BodySight:
+        """What ``lift`` hands on beside the pose, for methods that have no network of their own."""
+        return self._see_body(observe(landmarks, focal_px), rate)[-1]
 
     def _see_body(
         self, observation: Observation, rate: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """[T, 22, 3, 3] camera from joint, sigma [T, 22] m, log measures [T, M], up [T, 3]."""
+    ) -> tuple[Tensor, Tensor, Tensor, BodySight]:
+        """[T, 22, 3, 3] camera from joint, sigma [T, 22] m, log measures [T, M], and the sight."""
         num_rows = observation.time_s.shape[1]
         windows = split_rows(num_rows, rate)
-        answers: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        answers: list[tuple[Tensor, ...]] = []
         for rows in stack_rows(windows):
             estimate = self.network(observation.windows(rows))
-            turned = estimate.view.camera_from_view[:, :, None] @ estimate.rotations
-            up = (estimate.view.camera_from_view @ estimate.up[..., None])[..., 0]
-            answers += zip(turned, estimate.sigma, estimate.log_measures, up, strict=True)
-        turns, sigma, measures, up = (
+            view = estimate.view
+            answers += zip(
+                view.camera_from_view[:, :, None] @ estimate.rotations,
+                estimate.sigma,
+                estimate.log_measures,
+                estimate.features,
+                (view.camera_from_view @ estimate.up[..., None])[..., 0],
+                view.place,
+                estimate.camera.scale,
+                strict=True,
+            )
+        turns, sigma, measures, features, up, place, scale = (
             join_rows(list(values), windows, num_rows) for values in zip(*answers, strict=True)
         )
-        return nearest_rotation(turns), sigma, measures, up
+        up = torch.nn.functional.normalize(up, dim=-1)
+        return nearest_rotation(turns), sigma, measures, BodySight(features, up, place, scale)
 
 
 def _put_fingers(

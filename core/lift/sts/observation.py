@@ -90,6 +90,12 @@ class View:
     camera_from_view: Tensor  # [..., 3, 3]
     half: Tensor  # [...] slope that is 1 in the view's picture: half the larger side of the box
 
+    @property
+    def place(self) -> Tensor:
+        """[..., 3] slopes x and y of the view's middle in the camera, and ``half``."""
+        forward = self.camera_from_view[..., 2]
+        return torch.cat([forward[..., :2] / forward[..., 2:], self.half[..., None]], -1)
+
     def to_picture(self, slopes: Tensor) -> Tensor:
         """[..., K, 2] places in the view's picture of slopes [..., K, 2] in the camera."""
         rays = torch.nn.functional.pad(slopes, (0, 1), value=1.0) @ self.camera_from_view
