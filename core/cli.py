@@ -89,8 +89,20 @@ def _add_capture(commands: argparse._SubParsersAction) -> None:
         choices=get_args(Method),
         help="sts: learned; analytic: geometry alone, the baseline",
     )
-    capture.add_argument("--camera", default=defaults.camera, choices=get_args(Camera))
+    capture.add_argument(
+        "--camera",
+        default=defaults.camera,
+        choices=get_args(Camera),
+        help="static: it stands; moving: it does not; auto: told by the background",
+    )
     capture.add_argument("--focal-px", type=float, metavar="F", help="focal length in pixels")
+    capture.add_argument(
+        "--center",
+        type=float,
+        nargs=2,
+        metavar=("X", "Y"),
+        help="pixel of the optical axis, of a video that was cropped; else the picture's middle",
+    )
     capture.add_argument(
         "--height", type=float, metavar="M", help="the person's real height in metres"
     )
@@ -146,6 +158,7 @@ def _run_capture(args: argparse.Namespace) -> int:
         person=_person(args.person),
         camera=args.camera,
         focal_px=args.focal_px,
+        center_px=None if args.center is None else tuple(args.center),
         height_m=args.height,
         smooth_s=args.smooth,
         body=args.body,

@@ -12,7 +12,7 @@ from .errors import ReelrigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Method = Literal["sts", "analytic"]
-Camera = Literal["static", "moving"]
+Camera = Literal["auto", "static", "moving"]
 PoseModel = Literal["lite", "full", "heavy"]
 Task = Literal["capture", "people"]
 
@@ -29,8 +29,9 @@ class CaptureConfig:
     device: Device = "auto"
     pose_model: PoseModel = "heavy"  # the network of the body's landmarks, quickest to best
     person: int | None = 0  # the main one is 0; None: everybody
-    camera: Camera = "static"
+    camera: Camera = "auto"  # auto: moving only where the pictures leave no doubt
     focal_px: float | None = None  # None: sqrt(width^2 + height^2)
+    center_px: tuple[float, float] | None = None  # of the optical axis; None: the picture's middle
     height_m: float | None = None  # the person's real height; None: as tall as they look
     smooth_s: float = 0.06  # standard deviation of the zero-lag smoothing; 0 switches it off
     body: str | None = None  # path of an SMPL-X-format .npz; None: the body shipped with Reelrig
@@ -55,15 +56,18 @@ class CaptureConfig:
                 f"The pose model must be one of {', '.join(get_args(PoseModel))}, "
                 f"got {self.pose_model!r}."
             )
-        if self.camera != "static":
+        if self.camera not in get_args(Camera):
             raise ReelrigError(
-                f"The camera must be static, got {self.camera!r}: this version cannot follow a "
-                "moving camera. Choose a shot from a camera at rest."
+                f"The camera must be one of {', '.join(get_args(Camera))}, got {self.camera!r}."
             )
         if self.person is not None and self.person < 0:
             raise ReelrigError(f"The person must be 0 (the first) or higher, got {self.person}.")
         if self.focal_px is not None and not 0 < self.focal_px < math.inf:
             raise ReelrigError(f"The focal length must be above 0 pixels, got {self.focal_px:g}.")
+        if self.center_px is not None and not all(map(math.isfinite, self.center_px)):
+            raise ReelrigError(
+                f"The optical axis must be at two finite numbers of pixels, got {self.center_px}."
+            )
         if self.height_m is not None:
             self._check_height(self.height_m)
         if not 0 <= self.smooth_s < math.inf:
@@ -90,6 +94,9 @@ class CaptureConfig:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ReelrigError(f"Unknown capture settings: {', '.join(sorted(unknown))}.")
+        center_px = values.get("center_px")
+        if center_px is not None:
+            values = values | {"center_px": tuple(center_px)}  # JSON has lists only
         return cls(**values)
 
 

@@ -5,7 +5,7 @@ It is kept in the motion file, so that the world can be solved anew without look
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,10 +26,15 @@ class Measured:
     focal_px: np.ndarray  # [T] as assumed
     focal_sigma: float  # of its logarithm
     first_from_camera: np.ndarray  # [T, 3, 3] the first row's camera from each row's
+    camera_place: np.ndarray  # [T, 3] m from the first row's camera, in its axes
     up_camera: np.ndarray  # [3] unit, away from the ground, in the first camera's axes
     up_sigma_deg: float  # expected angle between it and the truth
     scale_sigma: float  # of the logarithm of all lengths
     contacts: np.ndarray  # [T, 9] 0..1, CONTACT_POINTS
+    # Where there are several people, in the first camera's axes and of this one's size: all places
+    # where somebody stood, m, and how long, s; and the place over the world's origin, m.
+    shot_stands: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # [N, 4]
+    shot_origin: np.ndarray = field(default_factory=lambda: np.zeros(3))  # [3]
 
     def __post_init__(self) -> None:
         num_rows = len(self.poses)
@@ -37,5 +42,8 @@ class Measured:
         check_shape("measured_pelvis", self.pelvis, "T 3", T=num_rows)
         check_shape("measured_focal_px", self.focal_px, "T", T=num_rows)
         check_shape("measured_first_from_camera", self.first_from_camera, "T 3 3", T=num_rows)
+        check_shape("measured_camera_place", self.camera_place, "T 3", T=num_rows)
         check_shape("measured_up_camera", self.up_camera, "3")
         check_shape("measured_contacts", self.contacts, "T 9", T=num_rows)
+        check_shape("measured_shot_stands", self.shot_stands, "N 4")
+        check_shape("measured_shot_origin", self.shot_origin, "3")

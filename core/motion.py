@@ -64,6 +64,8 @@ class Motion:
     settings_json: str  # settings of the capture
     world_json: str = ""  # settings of the world, and what is known of it (world/resolve.py)
     measured: Measured | None = None  # what the world was solved from
+    center_px: np.ndarray | None = None  # [2] where the optical axis is; None: in the middle
+    frame_time_s: np.ndarray | None = None  # [T] s, when the picture `frame_index` began
     gender: str = "neutral"
     surface_model_type: str = "smplx"
 
@@ -74,6 +76,12 @@ class Motion:
     @property
     def num_frames(self) -> int:
         return len(self.trans)
+
+    @property
+    def axis_px(self) -> np.ndarray:
+        """[2] the pixel of the optical axis, of a motion that knows its pictures."""
+        assert self.image_size is not None
+        return self.image_size / 2 if self.center_px is None else self.center_px
 
     @property
     def rotvecs(self) -> np.ndarray:
@@ -100,6 +108,8 @@ def _check_shapes(motion: Motion) -> None:
         "image_size": "2",
         "landmarks_px": "T K 2",
         "landmarks_confidence": "T K",
+        "center_px": "2",
+        "frame_time_s": "T",
     }
     if num_frames == 0:
         raise ShapeError("A motion needs at least one frame, got none.")
@@ -276,7 +286,7 @@ def _refuse_missing(text: str) -> None:
 
 # Keys without which a motion is whole: Motion holds None for them.
 _OPTIONAL_KEYS = ("joints_world", "camera_from_world", "focal_px", "image_size")
-_OPTIONAL_KEYS += ("landmarks_px", "landmarks_confidence")
+_OPTIONAL_KEYS += ("landmarks_px", "landmarks_confidence", "center_px", "frame_time_s")
 
 
 def _motion_from_values(

@@ -88,7 +88,11 @@ def _project_motion(motion: Motion) -> np.ndarray | None:
     if motion.focal_px is None or motion.image_size is None:
         return None
     return project_points(
-        motion.joints_world, motion.camera_from_world, motion.focal_px, motion.image_size
+        motion.joints_world,
+        motion.camera_from_world,
+        motion.focal_px,
+        motion.image_size,
+        motion.axis_px,
     )
 
 
@@ -97,11 +101,12 @@ def project_points(
     camera_from_world: np.ndarray,
     focal_px: np.ndarray,
     image_size: np.ndarray | tuple[int, int],
+    axis_px: np.ndarray | None = None,
 ) -> np.ndarray:
     """[T, J, 2] pixels of points [T, J, 3]; NaN for those that are not in front of the camera.
 
-    Pinhole camera with its principal point in the middle of the picture:
-    ``x_px = focal_px * x_camera / z_camera + width / 2``.
+    Pinhole camera whose optical axis meets the picture at ``axis_px`` [2]; None: in the middle.
+    ``x_px = focal_px * x_camera / z_camera + axis_px``.
     """
     check_shape("points_world", points_world, "T J 3")
     check_shape("camera_from_world", camera_from_world, "T 4 4", T=len(points_world))
@@ -110,7 +115,8 @@ def project_points(
     points_camera = np.einsum("tij,tkj->tki", turn, points_world) + shift
     depth = points_camera[..., 2:]
     depth = np.where(depth > 0, depth, np.nan)
-    return focal_px[:, None, None] * points_camera[..., :2] / depth + np.asarray(image_size) / 2
+    axis_px = np.asarray(image_size) / 2 if axis_px is None else axis_px
+    return focal_px[:, None, None] * points_camera[..., :2] / depth + axis_px
 
 
 def draw_skeleton(image: np.ndarray, joints_px: np.ndarray, confidence: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,27 +12,31 @@ from .body.measures import MEASURE_NAMES, measure_body, solve_betas
 from .body.model import BodyModel
 from .camera_motion import CameraMotion
 from .config import CaptureConfig
+from .focal_guess import FocalGuess
 from .landmarks import Landmarks
 from .lift.analytic import AnalyticLifter
 from .lift.hands import resting_pose
 from .lift.lifter import Lifter
 from .lift.rest import reference_body
 from .lift.sts.lifter import StsLifter
-from .lift.sts.points import NUM_BODY_JOINTS
 from .measured import Measured
 from .motion import Motion
 from .protocol import Progress, Warn
 from .reporting import Send
 from .rotation import matrix_to_rotvec
-from .skeletons import CONTACT_NAMES, JOINT_INDEX, LANDMARK_PARTS
+from .skeletons import CONTACT_NAMES, JOINT_INDEX, LANDMARK_PARTS, NUM_JOINTS
 from .smoothing import fill_gaps, smooth
 from .timebase import even_rows
 from .world.camera import ShotCamera, solve_camera
+from .world.camera_scale import find_scale
 from .world.contacts import find_contacts
-from .world.gravity import UpGuess, body_guess, fuse_up
+from .world.focal import tell_focal
+from .world.gravity import UpGuess
 from .world.kinematics import RestBody
+from .world.orient_correct import SeenPerson, correct_up
 from .world.resolve import resolve
 from .world.shot import ShotSightings
+from .world.shot_ground import Actor, share_ground
 from .world.solve import WorldSettings, find_upright
 
 _HEIGHT_SLACK_M = 0.01
@@ -46,27 +51,65 @@ def solve_people(
     body: BodyModel,
     source: str,
     send: Send,
+    file_focal: FocalGuess | None = None,
 ) -> dict[int, Motion]:
-    """The people's motions, by their numbers, in the world of the first of them."""
-    rows, _ = even_rows(next(iter(people.values())))
-    boxes = np.stack([boxes_px(each, sightings) for each in people.values()], 1)
-    camera = solve_camera(sightings, boxes, rows.time_s, rows.image_size, config.focal_px, True)
+    """The people's motions, by their numbers, in one world: its origin is where the first starts.
+
+    ``file_focal``: what the video file says of the lens.
+    """
     total = sum(len(landmarks.time_s) for landmarks in people.values())
-    motions: dict[int, Motion] = {}
-    done = 0
-    origin: np.ndarray | None = None
     send(Progress("Solving", 0, total))
+    camera = _find_camera(list(people.values()), sightings, config, file_focal)
+    if camera.path.note is not None and (camera.path.is_moving or config.camera == "moving"):
+        send(Warn(camera.path.note))
+    lifted: dict[int, _Lifted] = {}
+    done = 0
     for person in list(people):
-        landmarks = people.pop(person)  # gone as soon as it is solved
-        motion = solve_motion(landmarks, config, body, source, person, origin, camera)
-        if origin is None and motion.camera_from_world is not None:
-            origin = motion.camera_from_world[0, :3, 3]
-        if config.height_m is not None:
-            _warn_of_height(motion, config.height_m, send)
-        motions[person] = motion
+        landmarks = people.pop(person)  # gone as soon as it is lifted
+        lifted[person] = _lift(landmarks, config, body, source, person, camera)
         done += len(landmarks.time_s)
         send(Progress("Solving", done, total))
-    return motions
+    camera = _ask_bodies(camera, list(lifted.values()))
+    takes: list[Motion] = []
+    for each in lifted.values():
+        takes.append(each.measured_by(camera, body))
+        camera = camera.to_scale(_measured(takes[-1]).camera_place)
+    actors = [
+        Actor(_measured(take), take.confidence, take.mocap_frame_rate, config.height_m)
+        for take in takes
+    ]
+    settings = WorldSettings(height_m=config.height_m)
+    motions = [
+        resolve(replace(take, measured=measured, measures=measured.measures), settings, body)
+        for take, measured in zip(takes, share_ground(actors, body), strict=True)
+    ]
+    if config.height_m is not None:
+        for motion in motions:
+            _warn_of_height(motion, config.height_m, send)
+    return dict(zip(lifted, motions, strict=True))
+
+
+def _find_camera(
+    people: list[Landmarks],
+    sightings: ShotSightings,
+    config: CaptureConfig,
+    file_focal: FocalGuess | None,
+) -> ShotCamera:
+    """By the pictures, the file, and what is seen of the people before they are lifted."""
+    rows, _ = even_rows(people[0])
+    boxes = np.stack([boxes_px(each, sightings) for each in people], 1)
+    size, focal_px = rows.image_size, config.focal_px
+    camera = solve_camera(
+        sightings, boxes, rows.time_s, size, focal_px, config.camera, people, file_focal
+    )
+    if focal_px is not None:
+        return camera
+    return camera.told(focals=[_ask_for_focal(each, camera) for each in people])
+
+
+def _measured(take: Motion) -> Measured:
+    assert take.measured is not None
+    return take.measured
 
 
 def boxes_px(landmarks: Landmarks, sightings: ShotSightings) -> np.ndarray:
@@ -99,37 +142,68 @@ def solve_motion(
     body: BodyModel,
     source: str,
     person: int = 0,
-    origin: np.ndarray | None = None,
     camera: ShotCamera | None = None,
 ) -> Motion:
     """The Motion of one person's landmarks: everything after the networks.
 
-    ``origin`` [3] m, the first camera's axes: the point whose floor is the world's origin, so that
-    people stand beside each other as they did; None: where this one starts. ``camera`` None: of
-    usual focal length, at rest, and as level as the body says.
+    ``camera`` None: of usual focal length, at rest, and as level as the body says.
     """
-    rows, rate = even_rows(landmarks)
     if camera is None:
+        rows, _ = even_rows(landmarks)
         nobody = np.zeros((0, 1, 4))
-        camera = solve_camera(None, nobody, rows.time_s, rows.image_size, config.focal_px, True)
+        camera = solve_camera(None, nobody, rows.time_s, rows.image_size, config.focal_px, "static")
+    lifted = _lift(landmarks, config, body, source, person, camera)
+    take = lifted.measured_by(_ask_bodies(camera, [lifted]), body)
+    return resolve(take, WorldSettings(height_m=config.height_m), body)
+
+
+@dataclass(frozen=True, eq=False)
+class _Lifted:
+    """One person as the network saw them, before the world."""
+
+    steady: CameraMotion
+    seen: SeenPerson
+    take: Motion  # without what is measured, and so without a world
+
+    def measured_by(self, camera: ShotCamera, body: BodyModel) -> Motion:
+        measured = measure_take(self.steady, self.take.betas, body, camera)
+        return replace(
+            self.take,
+            poses=measured.poses,
+            measures=measured.measures,
+            contacts=measured.contacts[:, : len(CONTACT_NAMES)],
+            measured=measured,
+        )
+
+
+def _lift(
+    landmarks: Landmarks,
+    config: CaptureConfig,
+    body: BodyModel,
+    source: str,
+    person: int,
+    camera: ShotCamera,
+) -> _Lifted:
+    rows, rate = even_rows(landmarks)
+    num_rows = len(rows.time_s)
     raw = LIFTERS[config.method]().lift(rows, rate, camera.focal_px)
-    steady = smooth(fill_gaps(raw, resting_pose()), config.smooth_s)
-    betas = solve_betas(body, steady.measure_names, steady.measures)
-    measured = _measure(steady, betas, body, camera)
-    settings = WorldSettings(height_m=config.height_m)
-    bare = Motion(
+    turns = torch.from_numpy(camera.path.steady_from_camera()).to(raw.pelvis)
+    calm = smooth(fill_gaps(raw.turned(turns), resting_pose()), config.smooth_s)
+    steady = calm.turned(turns.mT)
+    take = Motion(
         mocap_frame_rate=steady.rate,
-        trans=np.zeros((len(rows.time_s), 3)),
-        poses=measured.poses,
-        betas=betas,
+        trans=np.zeros((num_rows, 3)),
+        poses=np.zeros((num_rows, 3 * NUM_JOINTS)),
+        betas=solve_betas(body, steady.measure_names, steady.measures),
         expression=steady.arkit.numpy() @ body.expression_from_arkit.T,
-        measures=measured.measures,
+        measures=np.zeros(len(MEASURE_NAMES)),
         measure_names=MEASURE_NAMES,
         arkit=steady.arkit.numpy(),
         confidence=steady.confidence.numpy(),
-        contacts=measured.contacts[:, : len(CONTACT_NAMES)],
+        contacts=np.zeros((num_rows, len(CONTACT_NAMES))),
         frame_index=rows.frame_index,
         time_s=rows.time_s,
+        frame_time_s=landmarks.time_s[np.searchsorted(landmarks.frame_index, rows.frame_index)],
         joints_world=None,
         camera_from_world=None,
         focal_px=None,
@@ -139,46 +213,67 @@ def solve_motion(
         person=person,
         source=source,
         settings_json=config.to_json(),
-        measured=measured,
     )
-    return resolve(bare, settings, body, origin)
+    sight = raw.sight or StsLifter().see(rows, rate, camera.focal_px)
+    is_seen = torch.from_numpy(rows.is_seen)
+    return _Lifted(steady, SeenPerson(sight, steady.rotations[:, 0], is_seen), take)
 
 
-def _measure(
+def _ask_for_focal(landmarks: Landmarks, camera: ShotCamera) -> FocalGuess:
+    """What a body's distortion tells of the lens."""
+    rows, rate = even_rows(landmarks)
+    sight = StsLifter().see(rows, rate, camera.focal_px)
+    return tell_focal(sight, rows.image_size, camera.focal_px)
+
+
+def _ask_bodies(camera: ShotCamera, people: list[_Lifted]) -> ShotCamera:
+    """The camera, once the people's own word of what is up was heard."""
+    belief, first = camera.belief, people[0]
+    guess = UpGuess(belief.up_camera, belief.pitch_sigma_rad, belief.roll_sigma_rad)
+    picture = torch.from_numpy(first.take.image_size) / first.steady.focal_px
+    seen = [each.seen for each in people]
+    up = correct_up(seen, camera.path.first_from_camera, guess, picture.float())
+    return replace(camera, belief=belief.corrected(up))
+
+
+def measure_take(
     steady: CameraMotion, betas: np.ndarray, body: BodyModel, camera: ShotCamera
 ) -> Measured:
     """The take as the camera saw it, with the ground's direction and contacts."""
     first_from_camera = camera.path.first_from_camera
-    up, up_sigma = fuse_up([camera.tilt, *_told_by_body(steady, first_from_camera)])
+    up = camera.belief.up_camera
     upright = torch.from_numpy(find_upright(up) @ first_from_camera).float()
     rotations = steady.rotations.clone()
     rotations[:, 0] = upright @ rotations[:, 0]
     pelvis = (upright @ steady.pelvis[..., None])[..., 0].double().numpy()
     rest = RestBody.of(body, betas)
     joints, turns = rest.pose_joints(rotations.double().numpy(), pelvis)
+    soles = rest.pose_soles(joints, turns)
     confidence = steady.confidence.numpy()
+
+    def tell_contacts(place: np.ndarray) -> np.ndarray:
+        at = place[:, None]
+        return find_contacts(joints + at, soles + at, confidence, steady.rate)
+
+    place = camera.path.shift @ find_upright(up).T
+    if not camera.path.is_to_scale:
+        about = soles - pelvis[:, None]
+        place *= find_scale(place, pelvis, about, steady.rate, lambda at: tell_contacts(at)[:, :4])
     rotvecs = matrix_to_rotvec(steady.rotations)
     rotvecs[:, JOINT_INDEX["jaw"]] *= _jaw_factors(body)
     return Measured(
         poses=rotvecs.flatten(1).numpy(),
         pelvis=steady.pelvis.numpy(),
         measures=_all_measures(body, betas, steady),
-        focal_px=camera.focal_px * camera.path.zoom,
+        focal_px=steady.focal_px * camera.path.zoom,
         focal_sigma=camera.focal_sigma,
         first_from_camera=first_from_camera,
+        camera_place=place @ find_upright(up),
         up_camera=up,
-        up_sigma_deg=float(np.degrees(up_sigma)),
+        up_sigma_deg=float(np.degrees(camera.belief.sigma_rad)),
         scale_sigma=_SCALE_SIGMA,
-        contacts=find_contacts(joints, rest.pose_soles(joints, turns), confidence, steady.rate),
+        contacts=tell_contacts(place),
     )
-
-
-def _told_by_body(steady: CameraMotion, first_from_camera: np.ndarray) -> list[UpGuess]:
-    if steady.up is None:
-        return []
-    ups = np.einsum("tij,tj->ti", first_from_camera, steady.up.numpy())
-    guess = body_guess(ups, steady.confidence[:, :NUM_BODY_JOINTS].mean(1).numpy())
-    return [] if guess is None else [guess]
 
 
 def _jaw_factors(body: BodyModel) -> torch.Tensor:

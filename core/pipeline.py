@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .body.model import load_body
+from .body.model import BodyModel, load_body
 from .config import CaptureConfig, CaptureJob, person_path
 from .detect.detector import Detector
 from .detect.engine import open_engine
@@ -15,6 +15,7 @@ from .errors import OutputError, VideoError
 from .image_files import write_image
 from .landmarks import Landmarks
 from .motion import Motion, check_writable, write_motion
+from .optical_axis import WholePicture
 from .overlay import write_overlay
 from .people_solver import solve_people
 from .protocol import FoundPerson, People, Progress, Warn
@@ -50,7 +51,7 @@ def capture(job: CaptureJob, send: Send) -> list[Path]:
                 "lmk_bary_coords): of the face only jaw and eyes will move."
             )
         )
-    motions = solve_people(people, sightings, config, body, job.video.name, send)
+    motions = solve(people, sightings, video, config, body, send)
     outputs = [_path_of(job.output, person, config) for person in motions]
     _write_all(motions, outputs, send)
     if job.overlay is not None:
@@ -58,6 +59,26 @@ def capture(job: CaptureJob, send: Send) -> list[Path]:
             reporter = Reporter("Overlay", motion.num_frames, send)
             write_overlay(video, motion, _path_of(job.overlay, person, config), reporter)
     return outputs
+
+
+def solve(
+    people: dict[int, Landmarks],
+    sightings: ShotSightings,
+    video: Video,
+    config: CaptureConfig,
+    body: BodyModel,
+    send: Send,
+) -> dict[int, Motion]:
+    """solve_people, where need be in the larger picture of which the video is a part."""
+    name = video.path.name
+    if config.center_px is None:
+        return solve_people(people, sightings, config, body, name, send, video.focal)
+    whole = WholePicture(video.image_size, config.center_px)
+    people = {person: whole.place_landmarks(seen) for person, seen in people.items()}
+    sightings = whole.place_sightings(sightings)
+    # What the file says of its focal length is of a picture whose size nobody knows.
+    motions = solve_people(people, sightings, config, body, name, send, None)
+    return {person: whole.crop_motion(motion) for person, motion in motions.items()}
 
 
 def list_people(job: CaptureJob, send: Send) -> list[Path]:

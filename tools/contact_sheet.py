@@ -132,7 +132,7 @@ def aim_like_video(
     camera.data.type = "PERSP"
     camera.data.sensor_width = _SENSOR_MM
     camera.data.lens = _SENSOR_MM * float(motion.focal_px[row]) / side_px
-    off_centre = (centre_px - motion.image_size / 2) / side_px
+    off_centre = (centre_px - motion.axis_px) / side_px
     camera.data.shift_x, camera.data.shift_y = float(off_centre[0]), float(-off_centre[1])
     camera.data.clip_end = 1000.0
 

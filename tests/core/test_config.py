@@ -39,6 +39,7 @@ def test_files_of_everybody_lie_side_by_side():
     [
         ({"pose_model": "huge"}, "pose model must be one of lite, full, heavy, got 'huge'"),
         ({"device": "tpu"}, "device must be one of auto, cpu, cuda, mps, got 'tpu'"),
+        ({"camera": "flying"}, "camera must be one of auto, static, moving, got 'flying'"),
         ({"person": -1}, r"person must be 0 \(the first\) or higher, got -1"),
     ],
 )

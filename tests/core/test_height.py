@@ -1,6 +1,7 @@
 """The real height: everything takes its size, and nothing else changes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def test_the_overlay_still_fits_the_picture(height_m):
 
 
 def test_a_body_stops_at_its_last_human_shape_and_that_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr(pipeline, "open_video", lambda path: None)
+    monkeypatch.setattr(pipeline, "open_video", lambda path: SimpleNamespace(path=path, focal=None))
     monkeypatch.setattr(pipeline, "find_people", lambda *args: [None])
     monkeypatch.setattr(pipeline, "detect", lambda *args: ({0: walker()}, NO_SIGHTINGS))
 

@@ -80,6 +80,7 @@ def test_the_file_has_every_key_in_its_shape(demo):
         "contact_names": (4,),
         "frame_index": (T,),
         "time_s": (T,),
+        "frame_time_s": (T,),
         "camera_from_world": (T, 4, 4),
         "focal_px": (T,),
         "image_size": (2,),
@@ -95,10 +96,13 @@ def test_the_file_has_every_key_in_its_shape(demo):
         "measured_focal_px": (T,),
         "measured_focal_sigma": (),
         "measured_first_from_camera": (T, 3, 3),
+        "measured_camera_place": (T, 3),
         "measured_up_camera": (3,),
         "measured_up_sigma_deg": (),
         "measured_scale_sigma": (),
         "measured_contacts": (T, 9),
+        "measured_shot_stands": (0, 4),
+        "measured_shot_origin": (3,),
     }
     with np.load(demo[0] / "motion.npz", allow_pickle=False) as file:
         assert {key: file[key].shape for key in file.files} == shapes

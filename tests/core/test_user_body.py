@@ -1,6 +1,7 @@
 """A user's own SMPL-X file, with a made-up one of its exact sizes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_a_capture_is_solved_for_the_body(body, free_body):
 def test_a_face_that_cannot_be_solved_is_warned_of(monkeypatch, tmp_path, body, has_landmarks):
     used = body if has_landmarks else dataclasses.replace(body, inner_face=None)
     monkeypatch.setattr(pipeline, "load_body", lambda path: used)
-    monkeypatch.setattr(pipeline, "open_video", lambda path: None)
+    monkeypatch.setattr(pipeline, "open_video", lambda path: SimpleNamespace(path=path, focal=None))
     monkeypatch.setattr(pipeline, "find_people", lambda *args: [None])
     monkeypatch.setattr(
         pipeline, "detect", lambda *args: ({0: landmarks_of(rotations_from(T))}, NO_SIGHTINGS)
