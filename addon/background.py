@@ -5,14 +5,15 @@ keyed, so that each scene frame names the picture it wants. A clip runs one pict
 and would drift wherever scene and video differ in rate, or the video's rate varies.
 
 Blender finds a movie's pictures by time: number p (from 1) is the last one that began at or before
-(p - 1) / the rate it takes the movie for, a clip's ``fps``. So pictures are asked for by their
-moments, which is right for a constant rate and for a varying one.
+(p - 1) / the rate it takes the movie for, a clip's ``fps``. So pictures are asked for by when they
+began, which is right for a constant rate and for a varying one.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import bpy
@@ -23,6 +24,10 @@ from ..core.motion import Motion
 from .camera import get_action, lens_of
 from .keys import curves, timing
 
+# Matroska's milliseconds, and QuickTime's usual unit.
+_COARSE_CLOCKS_S = (1 / 600, 1 / 1000)
+_ROUNDING = 1e-3  # of a count
+_SAME_RATE = 1e-6  # of the rate: a clip's is in single precision
 _NUMBER_FIELD = re.compile(r"%0?\d*d")
 
 
@@ -83,9 +88,11 @@ def _load_image(path: Path) -> bpy.types.Image:
 
 
 def _movie_rate(path: Path) -> float:
-    """Frames per second that Blender takes the movie for."""
+    """Frames per second that Blender takes the movie for; NTSC's without its rounding."""
     clip = bpy.data.movieclips.load(str(path))
-    rate = clip.fps
+    rate = Fraction(clip.fps).limit_denominator(1001)
+    is_tidy = abs(clip.fps / rate - 1) < _SAME_RATE
+    rate = float(rate) if is_tidy else clip.fps
     bpy.data.movieclips.remove(clip)
     return rate
 
@@ -93,18 +100,33 @@ def _movie_rate(path: Path) -> float:
 def _movie_numbers(movie_rate: float, motion: Motion, rows: np.ndarray) -> np.ndarray:
     """[N] numbers, from 1, of the pictures nearest to ``rows`` [N].
 
-    The last one that began within half a row after the moment: where pictures are evenly spaced
-    that is the nearest, however their times are rounded. Beside a longer gap it may be the one
-    before.
+    The first number whose moment is not before the picture's: of pictures that follow each other
+    faster than the movie's rate, Blender cannot show each.
     """
-    moments = timing.lerp_rows(motion.time_s, rows) + 0.5 / motion.mocap_frame_rate
-    return np.floor(moments * movie_rate).astype(np.int64) + 1
+    times_s = motion.time_s if motion.frame_time_s is None else motion.frame_time_s
+    # Blender knows the moment of a number as exactly as the file's clock only.
+    counts = (times_s - _clock_s(times_s) / 2) * movie_rate
+    counts = np.ceil(counts - _ROUNDING).astype(np.int64)
+    return counts[_nearest(rows)] + 1
+
+
+def _clock_s(times_s: np.ndarray) -> float:
+    """The coarse unit in which a file tells all its times; 0 where it is a fine one."""
+    for unit_s in _COARSE_CLOCKS_S:
+        ticks = times_s / unit_s
+        if np.abs(ticks - np.round(ticks)).max() < _ROUNDING:
+            return unit_s
+    return 0.0
+
+
+def _nearest(rows: np.ndarray) -> np.ndarray:
+    return np.floor(rows + 0.5).astype(np.int64)
 
 
 def _sequence_numbers(files: list[Path], motion: Motion, rows: np.ndarray) -> np.ndarray:
     """[N] the numbers in the names of the images nearest to ``rows`` [N]."""
     numbers = np.array([_split_name(file)[1] for file in files])
-    indices = motion.frame_index[np.floor(rows + 0.5).astype(np.int64)]
+    indices = motion.frame_index[_nearest(rows)]
     return numbers[np.clip(indices, 0, len(files) - 1)]
 
 

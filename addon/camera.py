@@ -37,6 +37,9 @@ def build_camera(name: str, motion: Motion) -> bpy.types.Object:
     lens.sensor_fit = "HORIZONTAL" if width >= height else "VERTICAL"
     lens.sensor_width = lens.sensor_height = SENSOR_MM
     lens.display_size = _DISPLAY_SIZE
+    # Blender moves the picture over the axis, by shares of the side that the sensor fits.
+    right, down = (motion.axis_px - (width / 2, height / 2)) / max(width, height)
+    lens.shift_x, lens.shift_y = -right, down
     lens[_SIZE] = [width, height]
     camera = bpy.data.objects.new(name, lens)
     camera.rotation_mode = "QUATERNION"
@@ -128,6 +131,7 @@ def use_camera(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
 def pixel_of_ray(camera: bpy.types.Object, ray: Vector) -> tuple[float, float]:
     """Where in the video's picture, in pixels, ``ray`` from the camera (scene axes) passes."""
     right, up, back = camera.matrix_world.to_3x3().normalized().inverted() @ ray
-    size = picture_size(camera)
-    focal = focal_px(lens_of(camera).lens, size)
-    return size[0] / 2 - focal * right / back, size[1] / 2 + focal * up / back
+    size, lens = picture_size(camera), lens_of(camera)
+    focal = focal_px(lens.lens, size)
+    axis = size[0] / 2 - lens.shift_x * max(size), size[1] / 2 + lens.shift_y * max(size)
+    return axis[0] - focal * right / back, axis[1] + focal * up / back

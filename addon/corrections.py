@@ -1,7 +1,8 @@
 """What the animator knows better: the world of a take solved anew, and its keys with it.
 
 Only what comes out otherwise than before is keyed anew: root, legs and camera, and of them only the
-bones that differ. All other keys, and keys in other layers, stay as the animator made them.
+bones that differ. What the animator changed of these keys is carried over, unless keys were added
+or taken away. All other keys, and keys in other layers, stay as the animator made them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from ..core.skeletons import JOINT_NAMES
 from ..core.world.resolve import WorldSettings, resolve
 from .bodies import FULL, get_named_body
 from .camera import find_camera, place_camera
+from .change_words import stature
 from .character import betas_for_body, bone_quats, root_locations, rotvecs_for_body
+from .edits import carry_places, carry_turns
 from .keys import curves
 from .rig.reshape import reshape
 from .rig.root import ROOT
@@ -67,7 +70,17 @@ def read_settings(world_json: str) -> WorldSettings:
     return WorldSettings(**values)
 
 
-def correct(armature: bpy.types.Object, own_body: Path | None, **changes: Any) -> None:
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a correction."""
+
+    old: Motion  # of the person whom it was about
+    new: Motion
+    rekeyed: set[str]  # bones of everybody that got new keys
+    num_people: int
+
+
+def correct(armature: bpy.types.Object, own_body: Path | None, **changes: Any) -> Outcome:
     """Solve the world of the character's take anew with changed WorldSettings, and key it.
 
     Other people of the take share its camera and its floor, and follow. ``own_body`` is the body of
@@ -78,15 +91,16 @@ def correct(armature: bpy.types.Object, own_body: Path | None, **changes: Any) -
         _Correction.of(person, changes if person == armature else _shared(changes), own_body)
         for person in people or [armature]
     ]
-    camera_place = _choose_camera_place(corrections)
-    corrections = [correction.with_camera_at(camera_place) for correction in corrections]
+    corrections = _in_one_world(corrections)
     # First whom it is about: only that one may get another shape, which can be refused.
-    for correction in sorted(corrections, key=lambda entry: entry.armature != armature):
-        correction.apply(own_body)
+    in_order = sorted(corrections, key=lambda entry: entry.armature != armature)
+    rekeyed = [correction.apply(own_body) for correction in in_order]
     camera = find_camera(armature)
     new = corrections[0].new
     if camera is not None:
         place_camera(camera, new, corrections[0].keyed.take.key_times(new.num_frames))
+    about = in_order[0]
+    return Outcome(about.old, about.new, set().union(*rekeyed), len(corrections))
 
 
 def _shared(changes: dict[str, Any]) -> dict[str, Any]:
@@ -96,17 +110,24 @@ def _shared(changes: dict[str, Any]) -> dict[str, Any]:
     return shared | ({"floor_row": None} if "floor_row" in changes else {})
 
 
-def _choose_camera_place(corrections: list[_Correction]) -> np.ndarray:
-    """[3] m, in the world of all.
+def _in_one_world(corrections: list[_Correction]) -> list[_Correction]:
+    """The first person starts where they started before, the floor is where it was shown.
 
-    The first person starts where they started before, the floor is where it was shown.
+    All were seen by one camera, and stand on one floor. The two agree as long as they are of one
+    scale: who was told to be taller stands farther off, and the camera is not above that floor as
+    high as above everybody's. Told nothing, they stand as they were captured.
     """
     first = corrections[0]
     shown = [entry for entry in corrections if entry.settings.floor_row is not None]
-    place = _camera_place(first.new)
-    place[:2] += _start(first.old)[:2] - _start(first.new)[:2]
-    place[2] = _camera_place((shown or corrections)[0].new)[2]
-    return place
+    of_floor = (shown or corrections)[0]
+    start = _start(first.old) - _start(first.new)
+    moved = (_camera_place(first.new) + start - _camera_place(first.captured))[:2]
+    raised = _camera_place(of_floor.new)[2] / of_floor.growth - _camera_place(of_floor.captured)[2]
+    change = np.array([*moved, raised])
+    return [
+        entry.with_camera_at((_camera_place(entry.captured) + change) * (1, 1, entry.growth))
+        for entry in corrections
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +139,7 @@ class _Correction:
     settings: WorldSettings
     old: Motion
     new: Motion
+    captured: Motion  # as its file has it
     shift: np.ndarray  # [3] m, of the new one as solved
 
     @classmethod
@@ -128,35 +150,42 @@ class _Correction:
         settings = replace(read_settings(keyed.take.world), **changes)
         old = solved_motion(keyed.take, own_body)
         new = _solve(keyed.take, settings, own_body)
-        return cls(armature, keyed, settings, old, new, np.zeros(3))
+        return cls(armature, keyed, settings, old, new, _captured(keyed.take), np.zeros(3))
+
+    @property
+    def growth(self) -> float:
+        """How much larger the new one is than was captured."""
+        return stature(self.new) / stature(self.captured)
 
     def with_camera_at(self, place: np.ndarray) -> _Correction:
         shift = place - _camera_place(self.new)
         return replace(self, new=_shift(self.new, shift), shift=shift)
 
-    def apply(self, own_body: Path | None) -> None:
+    def apply(self, own_body: Path | None) -> set[str]:
+        """Shape and key the character; the bones that got new keys come back."""
         shape = get_shape(self.armature.data)
         body = get_named_body(shape.body, own_body)
+        keyed, times = self.keyed, self.keyed.take.key_times(self.new.num_frames)
+        turns_before = bone_quats(self.armature, self.old, body, times.rows)
+        places_before = root_locations(self.armature, self.old, body, times.rows)
+        played = curves.read_places(keyed.action, keyed.slot, ROOT, len(times.frames))
         growth = betas_for_body(self.new, body) - betas_for_body(self.old, body)
         is_grown = np.abs(growth).max() > _SAME_BETA
         if is_grown:
             betas = np.array(shape.betas) + growth
             reshape(self.armature, betas, {}, lambda name: get_named_body(name, own_body))
-        times = self.keyed.take.key_times(self.new.num_frames)
-        quats = bone_quats(self.armature, self.new, body, times.rows)
-        locations = {}
+        turns = bone_quats(self.armature, self.new, body, times.rows)
+        quats, locations = {}, {}
+        for bone in self._turned_bones(body):
+            turned = curves.read_turns(keyed.action, keyed.slot, bone, len(times.frames))
+            quats[bone] = carry_turns(turns[bone], turns_before[bone], turned)
         if is_grown or np.abs(self.new.trans - self.old.trans).max() > _SAME_PLACE:
-            locations[ROOT] = root_locations(self.armature, self.new, body, times.rows)
-        curves.rewrite_pose(
-            self.keyed.action,
-            self.keyed.slot,
-            times.frames,
-            {name: quats[name] for name in self._turned_bones(body)},
-            locations,
-        )
+            places = root_locations(self.armature, self.new, body, times.rows)
+            locations[ROOT] = carry_places(places, places_before, played)
+        curves.rewrite_pose(keyed.action, keyed.slot, times.frames, quats, locations)
         shift = tuple(self.shift.tolist())
-        take = replace(self.keyed.take, world=self.new.world_json, shift=shift)
-        write_take(self.keyed.action, take)
+        write_take(keyed.action, replace(keyed.take, world=self.new.world_json, shift=shift))
+        return {*quats, *locations}
 
     def _turned_bones(self, body: BodyModel) -> list[str]:
         """The bones that play other angles than before."""
@@ -192,17 +221,24 @@ def _shift(motion: Motion, shift: np.ndarray) -> Motion:
 
 
 def _solve(take: Take, settings: WorldSettings, own_body: Path | None) -> Motion:
+    name = json.loads(_captured(take).settings_json).get("body") or FULL
+    return _solve_file(take.path, _changed_ns(take), settings, get_named_body(name, own_body))
+
+
+def _captured(take: Take) -> Motion:
+    """The motion as its file has it."""
+    return _read(take.path, _changed_ns(take))
+
+
+def _changed_ns(take: Take) -> int:
     try:
-        changed_ns = take.path.stat().st_mtime_ns
+        return take.path.stat().st_mtime_ns
     except OSError:
-        changed_ns = 0  # reading it says what is the matter
-    motion = _read(take.path, changed_ns)
-    name = json.loads(motion.settings_json).get("body") or FULL
-    return _solve_file(take.path, changed_ns, settings, get_named_body(name, own_body))
+        return 0  # reading it says what is the matter
 
 
 # A correction needs the motion before and after, and the next one starts where this one ended.
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)  # of several people
 def _solve_file(path: Path, changed_ns: int, settings: WorldSettings, body: BodyModel) -> Motion:
     motion = _read(path, changed_ns)
     return (
@@ -210,6 +246,6 @@ def _solve_file(path: Path, changed_ns: int, settings: WorldSettings, body: Body
     )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _read(path: Path, _changed_ns: int) -> Motion:
     return read_motion(path, lambda _: None)

@@ -57,9 +57,13 @@ class REELRIG_PT_options(SidebarPanel, bpy.types.Panel):
         column.enabled = not status.is_running
         column.prop(settings, "method")
         column.prop(settings, "pose_model")
+        column.prop(settings, "camera")
         row = column.row()
         row.enabled = settings.person != ALL
         row.prop(settings, "height_m")
+        column.prop(settings, "is_cropped")
+        if settings.is_cropped:
+            column.prop(settings, "center_px")
         row = layout.row()
         row.use_property_split = False  # its name is long
         row.prop(settings, "show_landmarks")

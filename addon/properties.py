@@ -113,6 +113,21 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         ),
         default="heavy",
     )
+    camera: bpy.props.EnumProperty(
+        name="Camera",
+        description="Whether the camera moved while it filmed",
+        items=(
+            ("auto", "Auto", "Moving where the background leaves no doubt, at rest otherwise"),
+            ("static", "At Rest", "On a tripod, or on something as still"),
+            (
+                "moving",
+                "Moving",
+                "Held in a hand, turned, zoomed or carried along. Choose it where Auto misses it: "
+                "the background is then followed on weaker signs",
+            ),
+        ),
+        default=CaptureConfig().camera,
+    )
     height_m: bpy.props.FloatProperty(
         name="Real Height (m)",
         description="The person's height in metres, 0 if you do not know it. One camera cannot "
@@ -122,6 +137,20 @@ class ReelrigSettings(bpy.types.PropertyGroup):
         max=2.5,
         step=1,
         precision=2,
+    )
+    is_cropped: bpy.props.BoolProperty(
+        name="Off-Centre Crop",
+        description="The video shows a part of what the camera saw that is not its middle, because "
+        "it was cropped or re-framed afterwards",
+    )
+    center_px: bpy.props.FloatVectorProperty(
+        name="Optical Axis",
+        description="Where the middle of the uncropped picture lies: pixels of this video to the "
+        "right and down from its upper left corner. It may lie outside",
+        size=2,
+        default=(960.0, 540.0),
+        step=100,
+        precision=0,
     )
     show_landmarks: bpy.props.BoolProperty(
         name="Show Landmarks While Detecting",
@@ -157,6 +186,11 @@ class ReelrigSettings(bpy.types.PropertyGroup):
     def range_s(self) -> tuple[float, float | None]:
         """First and last second of the video to capture; None: to the end."""
         return (self.start_s, self.end_s) if self.use_range else (0.0, None)
+
+    @property
+    def known_center_px(self) -> tuple[float, float] | None:
+        """Where the optical axis is in the picture; None: in its middle."""
+        return tuple(self.center_px) if self.is_cropped else None
 
     @property
     def known_height_m(self) -> float | None:

@@ -58,11 +58,10 @@ def up_of_points(motion: Motion, lower: np.ndarray, upper: np.ndarray) -> tuple[
 
 def _ray(motion: Motion, row: int, point_px: Point) -> np.ndarray:
     """[3] unit, world axes, from the camera of ``row`` through a point of its picture."""
-    assert motion.image_size is not None
     assert motion.focal_px is not None
     assert motion.camera_from_world is not None
-    off_centre = np.asarray(point_px) - motion.image_size / 2
-    ray = np.array([*off_centre, motion.focal_px[row]])
+    off_axis = np.asarray(point_px) - motion.axis_px
+    ray = np.array([*off_axis, motion.focal_px[row]])
     return _unit(motion.camera_from_world[row, :3, :3].T.astype(np.float64) @ ray)
 
 

@@ -48,6 +48,39 @@ def rewrite_pose(
     action.update_tag()
 
 
+def read_turns(
+    action: bpy.types.Action, slot: bpy.types.ActionSlot, bone: str, num_keys: int
+) -> np.ndarray | None:
+    """[N, 4] wxyz at a bone's keys; None where there are not ``num_keys`` of each channel."""
+    return _read(action, slot, _bone_path(bone, "rotation_quaternion"), 4, num_keys)
+
+
+def read_places(
+    action: bpy.types.Action, slot: bpy.types.ActionSlot, bone: str, num_keys: int
+) -> np.ndarray | None:
+    """[N, 3] m, as read_turns."""
+    return _read(action, slot, _bone_path(bone, "location"), 3, num_keys)
+
+
+def _read(
+    action: bpy.types.Action,
+    slot: bpy.types.ActionSlot,
+    path: str,
+    num_channels: int,
+    num_keys: int,
+) -> np.ndarray | None:
+    fcurves = _slot_channels(action, slot).fcurves
+    columns = []
+    for index in range(num_channels):
+        fcurve = fcurves.find(path, index=index)
+        if fcurve is None or len(fcurve.keyframe_points) != num_keys:
+            return None
+        coordinates = np.empty(2 * num_keys, np.float32)
+        fcurve.keyframe_points.foreach_get("co", coordinates)
+        columns.append(coordinates[1::2].astype(np.float64))
+    return np.stack(columns, 1)
+
+
 def write_shape_keys(
     shape_keys: bpy.types.Key,
     action: bpy.types.Action,
@@ -169,6 +202,8 @@ def _change_keys(points: bpy.types.FCurveKeyframePoints, values: np.ndarray) -> 
     for name, array in coordinates.items():
         points.foreach_get(name, array.ravel())
     change = values - coordinates["co"][:, 1]
-    for name, array in coordinates.items():
+    for array in coordinates.values():
         array[:, 1] += change
+    coordinates["co"][:, 1] = values  # exactly, so that what is taken back is as it was
+    for name, array in coordinates.items():
         points.foreach_set(name, array.ravel())

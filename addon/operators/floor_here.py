@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..change_words import describe_lift
 from .world import CorrectsWorld
 
 
@@ -13,4 +14,5 @@ class REELRIG_OT_floor_here(CorrectsWorld, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     def run(self, context: bpy.types.Context) -> None:
-        self.correct(context, floor_row=self.get_row(context, self.get_motion(context)))
+        row = self.get_row(context, self.get_motion(context))
+        self.correct(context, describe_lift, floor_row=row)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ...core.motion import Motion
+from ..change_words import describe_lock
 from ..world_words import LOCK_MODES
 from .world import CorrectsWorld
 
@@ -34,4 +36,8 @@ class REELRIG_OT_foot_lock(CorrectsWorld, bpy.types.Operator):
         self.mode, self.strength = settings.foot_lock, settings.lock_strength
 
     def run(self, context: bpy.types.Context) -> None:
-        self.correct(context, foot_lock=self.mode, lock_strength=self.strength)
+
+        def describe(_old: Motion, _new: Motion) -> str:
+            return describe_lock(self.mode, self.strength)
+
+        self.correct(context, describe, foot_lock=self.mode, lock_strength=self.strength)

@@ -63,6 +63,8 @@ def _gather_inputs(
         device=preferences.device,
         pose_model=settings.pose_model,
         person=get_person(settings),
+        camera=settings.camera,
+        center_px=settings.known_center_px,
         height_m=settings.known_height_m,
         body=str(preferences.body) if preferences.body else None,
     )

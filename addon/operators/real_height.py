@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ...core.motion import Motion
+from ..change_words import describe_growth, stature
 from .world import CorrectsWorld
 
 
@@ -29,8 +31,12 @@ class REELRIG_OT_real_height(CorrectsWorld, bpy.types.Operator):
 
     def fill(self, context: bpy.types.Context) -> None:
         motion = self.get_motion(context)
-        stature = motion.measures[motion.measure_names.index("stature")]
-        self.height_m = self.get_settings(context).height_m or round(float(stature), 2)
+        self.height_m = self.get_settings(context).height_m or round(stature(motion), 2)
 
     def run(self, context: bpy.types.Context) -> None:
-        self.correct(context, height_m=self.height_m or None)
+        height_m = self.height_m or None
+
+        def describe(old: Motion, new: Motion) -> str:
+            return describe_growth(old, new, height_m)
+
+        self.correct(context, describe, height_m=height_m)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from ...core.motion import Motion
 from ..camera import focal_mm, focal_px, image_size
+from ..change_words import describe_lens
 from .world import CorrectsWorld
 
 
@@ -37,4 +39,9 @@ class REELRIG_OT_set_focal(CorrectsWorld, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> None:
         size = image_size(self.get_motion(context))
-        self.correct(context, focal_px=focal_px(self.focal_mm, size) or None)
+
+        def describe(old: Motion, new: Motion) -> str:
+            assert new.focal_px is not None
+            return describe_lens(old, new, focal_mm(new.focal_px[0], size))
+
+        self.correct(context, describe, focal_px=focal_px(self.focal_mm, size) or None)

@@ -7,13 +7,21 @@ import numpy as np
 from bpy_extras.view3d_utils import region_2d_to_vector_3d
 
 from ...core.errors import ReelrigError
-from ..camera import find_camera, pixel_of_ray, use_camera
+from ..camera import find_camera, pixel_of_ray
+from ..change_words import describe_turn
+from ..drawn_line import DrawnLine, Place
 from ..verticals import up_of_line, up_of_points
-from .view_camera import look_through_scene_camera
+from .view_camera import look_through, remember_view
 from .world import CorrectsWorld, get_subject
 
-_ASK = ("Click the lower end of something vertical", "Click its upper end")
-_STOP = "Esc: leave it"
+_ASK = (
+    "Click the lower end of something vertical in the video",
+    "Click its upper end",
+)
+_KEYS = "Left Mouse: choose    Esc or Right Mouse: leave all as it is"
+# What goes on to Blender meanwhile: the view is moved and zoomed, and frames are stepped through.
+_PASSED = ("MOUSEMOVE", "INBETWEEN_MOUSEMOVE", "TIMER", "MIDDLEMOUSE", "WHEEL", "TRACKPAD", "NDOF")
+_PASSED += ("LEFT_ARROW", "RIGHT_ARROW")
 
 
 def _point(name: str, description: str):
@@ -45,31 +53,72 @@ bones first that stand above each other in the current frame"""
                 "The take has no camera to look through. Select two bones that stand above each "
                 "other in Pose Mode instead."
             )
-        use_camera(context.scene, camera)
-        look_through_scene_camera(context)
-        self._clicks: list[tuple[float, float]] = []
+        if not isinstance(context.space_data, bpy.types.SpaceView3D):
+            raise ReelrigError(
+                "The points are clicked in a 3D viewport. Press This Is Vertical in the Reelrig "
+                "tab of one."
+            )
+        self._put_back = remember_view(context)
+        look_through(context, camera)
+        self._area = context.area
+        self._line = DrawnLine(self._area)
+        self._clicks: list[Place] = []
         self._ask(context)
         context.window_manager.modal_handler_add(self)
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if event.type in ("ESC", "RIGHTMOUSE"):
-            context.workspace.status_text_set(None)
-            return {"CANCELLED"}
+            return self._leave(context)
+        place = find_place(self._area, (event.mouse_x, event.mouse_y))
+        if place is None:
+            return {"PASS_THROUGH"}  # over a panel, the timeline or another editor
+        if event.type == "MOUSEMOVE":
+            self._line.draw_to(place)
+        if event.type.startswith(_PASSED):
+            return {"PASS_THROUGH"}
         if event.type != "LEFTMOUSE" or event.value != "PRESS":
-            return {"PASS_THROUGH"}  # zoom and pan the view, or step to another frame
-        click = _find_pixel(context, event)
-        if click is None:
-            return {"PASS_THROUGH"}  # outside of the viewport
-        self._clicks.append(click)
+            return {"RUNNING_MODAL"}
+        return self._take_click(context, place)
+
+    def _take_click(self, context: bpy.types.Context, place: Place) -> set[str]:
+        region_3d = _view_of(self._area)
+        if region_3d.view_perspective != "CAMERA":
+            region_3d.view_perspective = "CAMERA"  # the view was turned off the video
+            return {"RUNNING_MODAL"}
+        frame = context.scene.frame_current_final
+        if self._clicks and frame != self._frame:
+            self._clicks.clear()  # both ends are those of one picture
+        self._clicks.append(_find_pixel(context, self._area, place))
         if len(self._clicks) == 1:
+            self._frame, self._line.start = frame, place
             self._ask(context)
             return {"RUNNING_MODAL"}
-        context.workspace.status_text_set(None)
         self.lower_px, self.upper_px = self._clicks
-        return self.execute(context)
+        self._stop_asking(context)
+        outcome = self.execute(context)
+        if outcome == {"CANCELLED"}:
+            self._put_back()
+        return outcome
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Called by Blender when a file is opened or the window is closed meanwhile."""
+        self._stop_asking(context)
+
+    def _leave(self, context: bpy.types.Context) -> set[str]:
+        self._stop_asking(context)
+        self._put_back()
+        return {"CANCELLED"}
 
     def _ask(self, context: bpy.types.Context) -> None:
-        context.workspace.status_text_set(f"{_ASK[len(self._clicks)]}    {_STOP}")
+        self._area.header_text_set(_ASK[len(self._clicks)])
+        context.workspace.status_text_set(_KEYS)
+        context.window.cursor_modal_set("CROSSHAIR")
+
+    def _stop_asking(self, context: bpy.types.Context) -> None:
+        self._line.remove()
+        self._area.header_text_set(None)
+        context.workspace.status_text_set(None)
+        context.window.cursor_modal_restore()
 
     def run(self, context: bpy.types.Context) -> None:
         motion = self.get_motion(context)
@@ -78,7 +127,7 @@ bones first that stand above each other in the current frame"""
             up = up_of_line(motion, row, tuple(self.lower_px), tuple(self.upper_px))
         else:
             up = up_of_points(motion, *_bone_points(context))
-        self.correct(context, up_camera=up)
+        self.correct(context, describe_turn, up_camera=up)
 
 
 def _selected_bones(context: bpy.types.Context) -> list[bpy.types.PoseBone]:
@@ -99,13 +148,34 @@ def _bone_points(context: bpy.types.Context) -> list[np.ndarray]:
     return sorted((np.array(bone.head) for bone in bones), key=lambda head: head[2])
 
 
-def _find_pixel(context: bpy.types.Context, event: bpy.types.Event) -> tuple[float, float] | None:
-    """Where in the video's picture was clicked; None: not in the viewport."""
-    region = next(region for region in context.area.regions if region.type == "WINDOW")
-    place = event.mouse_x - region.x, event.mouse_y - region.y
-    if not (0 <= place[0] < region.width and 0 <= place[1] < region.height):
+def find_place(area: bpy.types.Area, mouse: tuple[int, int]) -> Place | None:
+    """Where in a viewport's main region the mouse is; None: not there, or over a panel on it.
+
+    ``mouse`` in pixels of the window.
+    """
+    under = [region for region in area.regions if _is_over(region, mouse)]
+    if [region.type for region in under] != ["WINDOW"]:
         return None
-    ray = region_2d_to_vector_3d(region, context.space_data.region_3d, place)
+    return mouse[0] - under[0].x, mouse[1] - under[0].y
+
+
+def _is_over(region: bpy.types.Region, mouse: tuple[int, int]) -> bool:
+    x, y = mouse[0] - region.x, mouse[1] - region.y
+    is_shown = min(region.width, region.height) > 1
+    return is_shown and 0 <= x < region.width and 0 <= y < region.height
+
+
+def _find_pixel(context: bpy.types.Context, area: bpy.types.Area, place: Place) -> Place:
+    """Which pixel of the video a place in the camera's view shows."""
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    ray = region_2d_to_vector_3d(region, _view_of(area), place)
     camera = find_camera(get_subject(context))
     assert camera is not None
     return pixel_of_ray(camera, ray)
+
+
+def _view_of(area: bpy.types.Area) -> bpy.types.RegionView3D:
+    space = area.spaces.active
+    assert isinstance(space, bpy.types.SpaceView3D)
+    assert space.region_3d is not None
+    return space.region_3d

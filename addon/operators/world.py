@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
@@ -13,6 +14,7 @@ from ...core.errors import ReelrigError
 from ...core.motion import Motion
 from ...core.world.resolve import WorldSettings
 from .. import corrections
+from ..change_words import describe_keys
 from ..preferences import get_preferences
 from ..take import find_subject, find_take
 from .base import ReportsErrors
@@ -38,9 +40,20 @@ class CorrectsWorld(ReportsErrors):
         cls.poll_message_set("Select a character that was captured with its camera")
         return keyed is not None and bool(keyed.take.world)
 
-    def correct(self, context: bpy.types.Context, **changes: Any) -> None:
-        """Solve and key the take anew with changed WorldSettings."""
-        corrections.correct(get_subject(context), get_preferences(context).body, **changes)
+    def correct(
+        self,
+        context: bpy.types.Context,
+        describe: Callable[[Motion, Motion], str],
+        **changes: Any,
+    ) -> None:
+        """Solve and key the take anew with changed WorldSettings, and say what that did.
+
+        ``describe`` makes a sentence of the motions before and after.
+        """
+        own_body = get_preferences(context).body
+        outcome = corrections.correct(get_subject(context), own_body, **changes)
+        keys = describe_keys(outcome.rekeyed, outcome.num_people)
+        self.report({"INFO"}, f"{describe(outcome.old, outcome.new)} {keys}")
 
     def get_motion(self, context: bpy.types.Context) -> Motion:
         """The motion as it is keyed now."""

@@ -39,6 +39,12 @@ def all_curves(armature):
     return [list(strip.channelbag(slot).fcurves) for slot in action.slots]
 
 
+def curves_of(block):
+    """F-curves of a data-block's own action."""
+    animation = block.animation_data
+    return animation.action.layers[0].strips[0].channelbag(animation.action_slot).fcurves
+
+
 def root_curves(armature):
     """The three location curves of the pelvis."""
     return [curve for curve in all_curves(armature)[0] if curve.data_path.endswith("location")]

@@ -59,7 +59,7 @@ def project(motion: Motion, points: np.ndarray, row: int) -> np.ndarray:
     """[N, 2] px, where the picture of ``row`` shows points [N, 3] m of the world."""
     camera = motion.camera_from_world[row]
     seen = points @ camera[:3, :3].T + camera[:3, 3]
-    return motion.focal_px[row] * seen[:, :2] / seen[:, 2:] + motion.image_size / 2
+    return motion.focal_px[row] * seen[:, :2] / seen[:, 2:] + motion.axis_px
 
 
 def draw_number(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:

@@ -1,8 +1,6 @@
-import json
 import os
 import sys
 from pathlib import Path
-from typing import get_args
 
 import bpy
 import numpy as np
@@ -12,7 +10,6 @@ from reelrig.addon import results
 from reelrig.addon.interpreter import find_interpreter
 from reelrig.addon.preferences import get_preferences
 from reelrig.addon.properties import status
-from reelrig.core.config import CaptureConfig, Method
 from tests.addon.fake_worker import NUM_FRAMES
 from tests.addon.harness import count_data, find_real_worker, registered_addon, write_python
 
@@ -181,46 +178,6 @@ def test_range_is_passed_on_and_checked(settings, captures):
     bpy.ops.reelrig.capture()
     with np.load(settings.results[0].path) as motion:
         assert '"start_s": 5.0, "end_s": 6.5' in str(motion["settings_json"])
-
-
-def read_settings(settings):
-    with np.load(settings.results[0].path) as motion:
-        return json.loads(str(motion["settings_json"]))
-
-
-def test_unknown_height_is_left_out(settings):
-    bpy.ops.reelrig.capture()
-    assert read_settings(settings)["height_m"] is None
-
-
-def test_height_is_passed_on_and_checked(settings):
-    settings.height_m = 0.3
-    with pytest.raises(
-        RuntimeError, match=r"height must be between 0\.5 and 2\.5 metres, got 0\.3"
-    ):
-        bpy.ops.reelrig.capture()
-    settings.height_m = 1.83
-    bpy.ops.reelrig.capture()
-    assert read_settings(settings)["height_m"] == pytest.approx(1.83)
-
-
-def test_height_is_not_that_of_everybody(settings):
-    settings.height_m = 1.83
-    bpy.ops.reelrig.find_people()
-    settings.person = "ALL"
-    bpy.ops.reelrig.capture()
-    assert read_settings(settings)["height_m"] is None
-
-
-@pytest.mark.parametrize("method", get_args(Method))
-def test_every_method_can_be_chosen(settings, method):
-    settings.method = method
-    bpy.ops.reelrig.capture()
-    assert read_settings(settings)["method"] == method
-
-
-def test_the_panel_recommends_what_the_core_recommends(settings):
-    assert settings.method == CaptureConfig().method
 
 
 def test_missing_interpreter_says_where_to_choose_one(settings, captures, tmp_path):
