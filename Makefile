@@ -30,7 +30,8 @@ test: lint
 	fi
 
 bench: setup
-	$(VENV)/python training/bench.py $(if $(EVAL),--eval "$(EVAL)")
+	$(VENV)/python training/bench.py $(if $(EVAL),--eval "$(EVAL)") \
+		$(if $(MOCAP),--mocap "$(MOCAP)")
 
 # The light zip; `make extension WHEELS=linux-x64` (or windows-x64, macos-arm64) makes the one that
 # needs nothing else, for both of Blender's Pythons; `PYTHONS=3.11` leaves the other one's wheels out.

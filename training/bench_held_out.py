@@ -47,6 +47,7 @@ class Sequence:
     landmarks: Landmarks
     points: np.ndarray  # [T, 75, 3] m, body and hand landmarks
     rotations: torch.Tensor  # [T, 55, 3, 3] parent from joint, joint 0 camera from body
+    camera_from_world: np.ndarray  # [T, 3, 3]
     pelvis: np.ndarray  # [T, 3] m
     betas: np.ndarray  # [10]
     arkit: np.ndarray  # [T, 52]
@@ -132,6 +133,7 @@ def _read_sequence(of: dict[str, np.ndarray]) -> Sequence:
         ),
         points=of["true_points"],
         rotations=rotations,
+        camera_from_world=turn,
         pelvis=np.einsum("tij,tj->ti", turn, of["pelvis"]) + shift,
         betas=of["betas"],
         arkit=of["arkit"].astype(np.float32),

@@ -3,8 +3,9 @@
 ``python -m training.bench_lift [--eval FOLDER] [--held-out FOLDER] [--cache FOLDER]`` prints
 markdown. FOLDER of ``--eval`` holds one folder a set, with its videos and reference.npz, and
 evaluate.py beside them; that of ``--held-out`` the shards of training.synthesis.detected. With
-``--cache`` the landmarks of the clips are detected once and kept. Compared are SMPL-X's joints, and
-of the hands the points of the posed body that MediaPipe's landmarks mean.
+``--cache`` the clips' landmarks, and what their pictures tell of the camera, are seen once and
+kept. Compared are SMPL-X's joints, and of the hands the points of the posed body that MediaPipe's
+landmarks mean.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ from reelrig.core.landmarks import Landmarks
 from reelrig.core.lift.sts.lifter import StsLifter
 from reelrig.core.lift.sts.network_file import load_network
 from reelrig.core.motion import Motion
-from reelrig.core.people_solver import LIFTERS, solve_motion
+from reelrig.core.people_solver import LIFTERS, solve_motion, solve_people
 from reelrig.core.skeletons import BODY_LANDMARK_INDEX, BODY_LANDMARKS, JOINT_NAMES, LANDMARK_PARTS
+from reelrig.core.world.shot import ShotSightings
 
 from .bench_held_out import MEDIAPIPE, print_held_out
 from .bench_lift_speed import print_speed
-from .eval_sets import Clip, Reference, find_clips, load_landmarks
+from .eval_sets import Clip, Reference, find_clips, load_landmarks, load_sightings
 from .posed import free_figure
 from .scores import pa_errors
 
@@ -87,8 +89,9 @@ def print_real(folder: Path, cache: Path | None, methods: list[str], use_landmar
         for clip in clips:
             if clip.video.parent.name != name:
                 continue
-            landmarks = load_landmarks(clip, cache)
-            for method, prediction in predict_all(landmarks, methods, use_landmarks).items():
+            landmarks, sightings = load_landmarks(clip, cache), load_sightings(clip, cache)
+            predictions = predict_all(landmarks, sightings, methods, use_landmarks)
+            for method, prediction in predictions.items():
                 score = evaluate(clip.reference_path, prediction, prediction["space"])
                 scores.setdefault(method, []).append(score)
                 print_row(clip.name, method, score)
@@ -110,17 +113,21 @@ def load_evaluate(path: Path) -> Evaluate:
 
 
 def predict_all(
-    landmarks: Landmarks, methods: list[str], use_landmarks: bool
+    landmarks: Landmarks, sightings: ShotSightings, methods: list[str], use_landmarks: bool
 ) -> dict[str, dict[str, Any]]:
     """What evaluate.py reads, of MediaPipe's landmarks and of each method."""
     return {MEDIAPIPE: predict_by_hints(landmarks)} | {
-        method: predict(solve(landmarks, method), landmarks, use_landmarks) for method in methods
+        method: predict(solve(landmarks, method, sightings), landmarks, use_landmarks)
+        for method in methods
     }
 
 
-def solve(landmarks: Landmarks, method: str) -> Motion:
-    config = replace(CaptureConfig(), method=method)
-    return solve_motion(landmarks, config, free_figure().body, "clip")
+def solve(landmarks: Landmarks, method: str, sightings: ShotSightings | None = None) -> Motion:
+    """As a capture does; without ``sightings``, as if there were no picture to look at."""
+    config, body = replace(CaptureConfig(), method=method), free_figure().body
+    if sightings is None:
+        return solve_motion(landmarks, config, body, "clip")
+    return solve_people({0: landmarks}, sightings, config, body, "clip", lambda message: None)[0]
 
 
 def predict_by_hints(landmarks: Landmarks) -> dict[str, Any]:

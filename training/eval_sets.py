@@ -1,9 +1,10 @@
-"""The evaluation clips, and their landmarks, detected once and kept."""
+"""The evaluation clips, their landmarks and what their pictures tell, seen once and kept."""
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,11 @@ from reelrig.core.detect.detector import Detector
 from reelrig.core.detect.engine import open_engine
 from reelrig.core.landmarks import Landmarks
 from reelrig.core.skeletons import ARKIT_NAMES, NUM_LANDMARKS
-from reelrig.core.video import open_video
+from reelrig.core.video import Video, open_video
+from reelrig.core.world import key_view, shot
+from reelrig.core.world.shot import ShotSightings, ShotWatcher
+
+from .records import from_arrays, read_arrays, to_arrays, write_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +94,44 @@ def find_clips(folder: Path) -> list[Clip]:
 
 def load_landmarks(clip: Clip, cache: Path | None) -> Landmarks:
     """The main person's landmarks, from ``cache`` where they are there, else put there."""
-    path = None if cache is None else cache / f"{clip.video.parent.name}_{clip.video.stem}.npz"
+    path = _kept_at(clip, cache, "")
     if path is not None and path.exists():
-        return _read_landmarks(path)
+        return from_arrays(Landmarks, read_arrays(path))
     landmarks = detect_main_person(clip.video)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            path, **{f.name: np.asarray(getattr(landmarks, f.name)) for f in fields(Landmarks)}
-        )
+        write_arrays(path, to_arrays(landmarks))
     return landmarks
+
+
+def load_sightings(clip: Clip, cache: Path | None) -> ShotSightings:
+    """What the pictures tell of the camera; from ``cache`` as long as the watcher is the same."""
+    path = _kept_at(clip, cache, "_shot")
+    if path is not None and path.exists():
+        arrays = read_arrays(path)
+        if arrays["watcher"] == watcher_print():
+            return from_arrays(ShotSightings, arrays)
+    sightings = look_at(open_video(clip.video))
+    if path is not None:
+        write_arrays(path, to_arrays(sightings) | {"watcher": np.array(watcher_print())})
+    return sightings
+
+
+def _kept_at(clip: Clip, cache: Path | None, what: str) -> Path | None:
+    return cache and cache / f"{clip.video.parent.name}_{clip.video.stem}{what}.npz"
+
+
+def look_at(video: Video) -> ShotSightings:
+    """As a capture does while it detects."""
+    watcher = ShotWatcher(video.image_size, video.fps)
+    for frame in video.frames():
+        watcher.see(frame.index, frame.time_s, frame.image)
+    return watcher.sightings()
+
+
+def watcher_print() -> str:
+    """Differs where the code that looks at pictures does."""
+    code = [Path(module.__file__).read_bytes() for module in (shot, key_view)]
+    return hashlib.sha256(b"".join(code)).hexdigest()
 
 
 def detect_main_person(path: Path) -> Landmarks:
@@ -122,10 +155,3 @@ def _nothing(image_size: tuple[int, int]) -> Landmarks:
         confidence=np.zeros((0, NUM_LANDMARKS), np.float32),
         face_scores=np.zeros((0, len(ARKIT_NAMES)), np.float32),
     )
-
-
-def _read_landmarks(path: Path) -> Landmarks:
-    with np.load(path, allow_pickle=False) as file:
-        values = {field.name: file[field.name] for field in fields(Landmarks)}
-    width, height = values.pop("image_size").tolist()
-    return Landmarks(image_size=(width, height), **values)

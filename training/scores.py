@@ -35,3 +35,17 @@ def pa_errors(points: np.ndarray, target: np.ndarray) -> np.ndarray:
         distance = np.linalg.norm(align(found, true) - true, axis=-1)
         errors[np.ix_(rows, pattern)] = 1e3 * distance
     return errors
+
+
+def find_heading(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """[3, 3] the turn about the vertical z that brings ``points`` [..., 3] onto ``target`` best."""
+    a, b = points.reshape(-1, 3), target.reshape(-1, 3)
+    sine = (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()
+    angle = np.arctan2(sine, (a[:, :2] * b[:, :2]).sum())
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+
+
+def angle_deg(one: np.ndarray, other: np.ndarray) -> float:
+    """Between two unit vectors [3]."""
+    return float(np.degrees(np.arccos(np.clip(one @ other, -1, 1))))

@@ -28,7 +28,7 @@ from reelrig.core.skeletons import LANDMARK_PARTS
 from reelrig.core.video import open_video
 
 from .bench_lift import ClipErrors, predict, solve, use_weights
-from .eval_sets import Clip, find_clips, load_landmarks
+from .eval_sets import Clip, find_clips, load_landmarks, load_sightings
 from .mesh_overlay import Painter
 from .posed import Figure, free_figure
 
@@ -89,7 +89,8 @@ def main() -> None:
     for clip in find_clips(args.eval):
         landmarks = load_landmarks(clip, args.cache)
         if len(landmarks.time_s):
-            solved.append(solve_clip(clip, landmarks, args.method, painter))
+            motion = solve(landmarks, args.method, load_sightings(clip, args.cache))
+            solved.append(pose_clip(clip, landmarks, motion, painter))
     if args.clips:
         for each in solved:
             write_clip(each, painter, args.clips)
@@ -100,8 +101,7 @@ def main() -> None:
     write_sheet(args.out, tiles, COLUMNS)
 
 
-def solve_clip(clip: Clip, landmarks: Landmarks, method: str, painter: Painter) -> Solved:
-    motion = solve(landmarks, method)
+def pose_clip(clip: Clip, landmarks: Landmarks, motion: Motion, painter: Painter) -> Solved:
     assert motion.camera_from_world is not None
     vertices, _ = Figure(painter.body).pose_motion(motion)
     turn, shift = motion.camera_from_world[:, :3, :3], motion.camera_from_world[:, None, :3, 3]

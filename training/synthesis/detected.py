@@ -22,7 +22,7 @@ import logging
 import multiprocessing
 import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from reelrig.core.detect.regions import regions_towards
 from reelrig.core.detect.tracks import Track
 from reelrig.core.landmarks import Landmarks
 from reelrig.core.skeletons import BODY_LANDMARK_INDEX, LANDMARK_PARTS
-from reelrig.core.video import Frame, Video
+from reelrig.core.video import Frame, Video, show_frames
 
 from ..bank.bank import Bank
 from ..bank.cameras import CameraPath, draw_camera
@@ -112,8 +112,14 @@ class Studio:
         scene = Scene(rng, actors, camera, sits=clip.kind == "sitting", exposure=exposure)
         return Drawn(clip, actors, camera, scene)
 
-    def see(self, rng: np.random.Generator, sequence: Drawn, model: PoseModel) -> Landmarks:
-        """What the detector sees of the person in question."""
+    def see(
+        self,
+        rng: np.random.Generator,
+        sequence: Drawn,
+        model: PoseModel,
+        watch: Callable[[Frame], None] = lambda frame: None,
+    ) -> Landmarks:
+        """What the detector sees of the person in question; ``watch`` is shown each picture."""
         times_s = np.asarray(sequence.clip.time_s, float)
         rate_hz = 1 / float(times_s[1] - times_s[0])
         width, height = sequence.camera.image_size
@@ -130,7 +136,8 @@ class Studio:
         keys = np.arange(0, len(times_s), key_step(rate_hz))
         tracks = [_track(rng, actor, sequence.camera, keys, times_s) for actor in sequence.actors]
         detector = Detector(engine=self.engine, model=model, warn=_log.warning)
-        return detector.follow(video, 0.0, None, tracks, [0], lambda _: None, lambda *_: None)[0]
+        shown = show_frames(video, watch)
+        return detector.follow(shown, 0.0, None, tracks, [0], lambda _: None, lambda *_: None)[0]
 
     def make_shard(self, number: int) -> dict[str, np.ndarray]:
         """The arrays of the shard."""

@@ -123,10 +123,14 @@ class Scene:
         *,
         sits: bool,
         exposure: float,
+        hides: bool = True,
     ) -> None:
-        """``sits`` puts a seat under the person; ``exposure`` in frames, 0 for a sharp picture."""
+        """``sits`` puts a seat under the person; ``exposure`` in frames, 0 for a sharp picture.
+
+        ``hides``: sometimes things are in the way.
+        """
         self.actors, self.camera, self.exposure = actors, camera, exposure
-        self.stage = _set_stage(rng, actors[0], camera, sits=sits)
+        self.stage = _set_stage(rng, actors[0], camera, sits=sits, hides=hides)
         self.mesh = merge_meshes([actor.look.mesh for actor in actors])
         self.surfaces, rows = _merge_surfaces([actor.look.surfaces for actor in actors])
         starts = np.repeat(rows, [len(actor.look.mesh.faces) for actor in actors])
@@ -208,7 +212,9 @@ def _merge_surfaces(all_surfaces: list[Surfaces]) -> tuple[Surfaces, np.ndarray]
     return merged, np.cumsum([0, *(len(s.gloss) for s in all_surfaces[:-1])])
 
 
-def _set_stage(rng: np.random.Generator, actor: Actor, camera: CameraPath, *, sits: bool) -> _Stage:
+def _set_stage(
+    rng: np.random.Generator, actor: Actor, camera: CameraPath, *, sits: bool, hides: bool
+) -> _Stage:
     places = np.linalg.inv(camera.camera_from_world)[:, :3, 3]
     room = _draw_room_size(rng, actor, places)
     is_outdoors = rng.random() < 0.35
@@ -219,7 +225,7 @@ def _set_stage(rng: np.random.Generator, actor: Actor, camera: CameraPath, *, si
     tiles += [textures.cloth(rng) for _ in range(4)]
     repeat_m = [*rng.uniform(1.5, 8, 2), rng.uniform(0.5, 4), 8.0, *rng.uniform(0.3, 2, 4)]
     surfaces = Surfaces(np.stack(tiles), floats(repeat_m), np.full(8, 0.05, np.float32))
-    boxes = _draw_boxes(rng, actor, places, sits=sits)
+    boxes = _draw_boxes(rng, actor, places, sits=sits, hides=hides)
     elevation, azimuth = rng.uniform(0.35, 1.3), rng.uniform(0, 2 * np.pi)
     across = np.cos(elevation)
     key = np.array([across * np.cos(azimuth), across * np.sin(azimuth), np.sin(elevation)])
@@ -258,7 +264,7 @@ def _draw_room_size(rng: np.random.Generator, actor: Actor, places: np.ndarray) 
 
 
 def _draw_boxes(
-    rng: np.random.Generator, actor: Actor, places: np.ndarray, *, sits: bool
+    rng: np.random.Generator, actor: Actor, places: np.ndarray, *, sits: bool, hides: bool
 ) -> list[tuple[Mesh, np.ndarray]]:
     """A seat, furniture, and things that hide parts of the person."""
     pelvis = actor.posed.joints[:, 0]
@@ -278,7 +284,7 @@ def _draw_boxes(
         clear &= bool(np.linalg.norm(places[:, :2] - place, axis=1).min() > reach + 0.3)
         if clear:
             boxes.append(_box(rng, np.array([*place, size[2] / 2]), size))
-    for _ in range(rng.integers(1, 3) if rng.random() < 0.2 else 0):
+    for _ in range(rng.integers(1, 3) if hides and rng.random() < 0.2 else 0):
         frame = rng.integers(len(places))
         target = actor.posed.joints[frame, rng.integers(22)]
         share = rng.uniform(0.4, 0.85)
