@@ -30,6 +30,8 @@ _BODY = slice(0, 22)
 # Touching points about their place: errors of the pose.
 _TOUCH_M, _TOUCH_S = 0.005, 0.1
 _FLOOR_M = 0.015
+# The lowest sole over the floor, of somebody who touches hardly anything for longer than a jump.
+_HOVER_M, _HOVER_SIGMA_S, _RARELY = 0.3, 0.35, 0.15
 _OTHER_GROUND_M = (0.15, 0.35)  # off the floor: less is an error of measurement, more is elsewhere
 # How far the place that carries may creep: in a second at rest, in a metre of walk, in a second in
 # the air. Slow legs seem to move because their pose is not quite known, and creep less.
@@ -121,7 +123,9 @@ def fuse_trajectory(
         if floor is not None:
             assert clearance is not None
             heights = floor.support + clearance
-            _add_floor(system, take, touches[:, :4] * _near_floor(take, pelvis, heights), heights)
+            near = touches[:, :4] * _near_floor(take, pelvis, heights)
+            _add_floor(system, take, near / _FLOOR_M**2, heights)
+            _add_floor(system, take, _hovering(take, touches.max(1)) / _HOVER_M**2, heights)
         pelvis = system.solve()
         slides = _slide_weights(pelvis, points, take.rate)
     return pelvis
@@ -296,12 +300,25 @@ def _add_acceleration(
     system.add_bend(weight * (is_linked[1:] & is_linked[:-1]), bends)
 
 
-def _add_floor(system: _System, take: PosedTake, touches: np.ndarray, heights: np.ndarray) -> None:
-    """Sole points that touch are at ``heights`` [T, 4] m."""
-    weight = touches * system.step_s / _TOUCH_S / _FLOOR_M**2
+def _add_floor(
+    system: _System, take: PosedTake, precision: np.ndarray, heights: np.ndarray
+) -> None:
+    """Sole points are at ``heights`` [T, 4] m, as surely as ``precision`` [T, 4] 1 / m^2 says."""
+    weight = precision * system.step_s / _TOUCH_S
     rows = slice(0, system.num_rows)
     system.own[rows, 2, 2] += weight.sum(1)
     system.right[rows, 2] += (weight * (heights - take.soles[..., 2])).sum(1)
+
+
+def _hovering(take: PosedTake, support: np.ndarray) -> np.ndarray:
+    """[T, 4] 1 of the lowest sole point where less touches than anybody who jumps or runs.
+
+    Nobody hovers: such feet stand, and were not seen to.
+    """
+    is_rare = blur(support, _HOVER_SIGMA_S * take.rate) < _RARELY
+    lowest = np.zeros(take.soles.shape[:2])
+    lowest[np.arange(len(support)), take.soles[..., 2].argmin(1)] = is_rare
+    return lowest
 
 
 def _near_floor(take: PosedTake, pelvis: np.ndarray, heights: np.ndarray) -> np.ndarray:

@@ -168,7 +168,14 @@ def test_panel_shows_the_people_who_were_found(addon, scene):
 
 def test_options_panel(addon):
     drawn = draw(panels.REELRIG_PT_options)
-    assert drawn == ["method", "pose_model", "height_m", "show_landmarks"]
+    assert drawn == [
+        "method",
+        "pose_model",
+        "camera",
+        "height_m",
+        "is_cropped",
+        "show_landmarks",
+    ]
 
 
 @pytest.fixture(scope="session")
