@@ -32,10 +32,13 @@ _load_package()
 
 import bpy  # noqa: E402  (after the user folder is set)
 
+from reelrig.addon.properties import JobStatus, status  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def scene() -> bpy.types.Scene:
-    """The scene of a new, empty file."""
+    """The scene of a new, empty file, in a Blender in which no job ever ran."""
+    vars(status).update(vars(JobStatus()))
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     return bpy.context.scene
 
