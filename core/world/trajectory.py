@@ -30,8 +30,9 @@ _BODY = slice(0, 22)
 # Touching points about their place: errors of the pose.
 _TOUCH_M, _TOUCH_S = 0.005, 0.1
 _FLOOR_M = 0.015
-# The lowest sole over the floor, of somebody who touches hardly anything for longer than a jump.
-_HOVER_M, _HOVER_SIGMA_S, _RARELY = 0.3, 0.35, 0.15
+# The lowest sole over the floor, as a share of the distance, of somebody who touches hardly
+# anything for longer than a jump.
+_HOVER, _HOVER_SIGMA_S, _RARELY, _SEEN_FOOT = 0.05, 0.35, 0.15, (0.1, 0.2)
 _OTHER_GROUND_M = (0.15, 0.35)  # off the floor: less is an error of measurement, more is elsewhere
 # How far the place that carries may creep: in a second at rest, in a metre of walk, in a second in
 # the air. Slow legs seem to move because their pose is not quite known, and creep less.
@@ -42,6 +43,7 @@ _SLIDE_M_S = 1.0  # a touching point this fast carries little
 _TOUCHES = (0.35, 0.65)
 # Heels and toes, hands, knees, seat: soft or moving things carry with less certainty.
 _CARRIES = np.array([1.0, 1.0, 1.0, 1.0, 0.3, 0.3, 0.5, 0.5, 0.3])
+_ANKLES = [JOINT_INDEX[f"{side}_ankle"] for side in ("left", "left", "right", "right")]
 _CARRIERS = [
     JOINT_INDEX[f"{side}_{name}"] for name in ("middle1", "knee") for side in ("left", "right")
 ]
@@ -125,7 +127,7 @@ def fuse_trajectory(
             heights = floor.support + clearance
             near = touches[:, :4] * _near_floor(take, pelvis, heights)
             _add_floor(system, take, near / _FLOOR_M**2, heights)
-            _add_floor(system, take, _hovering(take, touches.max(1)) / _HOVER_M**2, heights)
+            _add_floor(system, take, _hovering(take, rays, touches.max(1)), heights)
         pelvis = system.solve()
         slides = _slide_weights(pelvis, points, take.rate)
     return pelvis
@@ -310,15 +312,17 @@ def _add_floor(
     system.right[rows, 2] += (weight * (heights - take.soles[..., 2])).sum(1)
 
 
-def _hovering(take: PosedTake, support: np.ndarray) -> np.ndarray:
-    """[T, 4] 1 of the lowest sole point where less touches than anybody who jumps or runs.
+def _hovering(take: PosedTake, rays: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """[T, 4] 1 / m^2, of the lowest sole point where less touches than of who jumps or runs.
 
-    Nobody hovers: such feet stand, and were not seen to.
+    Nobody hovers: such feet stand, and were not seen to. Feet that are a mere guess tell nothing.
     """
     is_rare = blur(support, _HOVER_SIGMA_S * take.rate) < _RARELY
     lowest = np.zeros(take.soles.shape[:2])
     lowest[np.arange(len(support)), take.soles[..., 2].argmin(1)] = is_rare
-    return lowest
+    sigma = _HOVER * np.linalg.norm(rays, axis=1, keepdims=True)
+    seen = smooth_step((take.confidence[:, _ANKLES] - _SEEN_FOOT[0]) / np.ptp(_SEEN_FOOT))
+    return lowest * seen / sigma**2
 
 
 def _near_floor(take: PosedTake, pelvis: np.ndarray, heights: np.ndarray) -> np.ndarray:

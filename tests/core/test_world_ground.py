@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from core.body.model import load_body
+from core.skeletons import JOINT_INDEX
 from core.world.floor import find_floor
 from core.world.kinematics import RestBody
 from core.world.trajectory import fuse_trajectory
@@ -69,6 +72,36 @@ def test_jump_is_ballistic(rest):
     fall = np.diff(fused[inside, 2], 2) * RATE**2
     assert np.abs(fall + 9.81).mean() < 1.5
     assert np.abs(fused - true)[inside].mean() < np.abs(measured - true)[inside].mean()
+
+
+@pytest.mark.parametrize(("feet", "is_pulled"), [(0.3, True), (0.01, False)])
+def test_nobody_hovers_whose_feet_are_seen(rest, feet, is_pulled):
+    """Two seconds without a contact, the camera's tilt makes a wandering depth a rise."""
+    rotations, pelvis = stand(rest, 60)
+    measured = pelvis + np.outer(0.8 * np.sin(np.pi * np.arange(60) / 59), [0, 0.7, 0.7])
+    take = take_of(rest, rotations, measured, np.zeros((60, 9)), confidence=0.3)
+    take.confidence[:, [JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]]] = feet
+    take = dataclasses.replace(take, camera=np.tile([0.0, -4.0, -3.1], (60, 1)))
+    floor = find_floor(take.soles + pelvis[:, None], contacts_of(60), rest.clearance, RATE)
+    free = fuse_trajectory(take)
+    held = fuse_trajectory(take, floor, rest.clearance)
+    assert np.ptp(free[:, 2]) > 0.4
+    if is_pulled:
+        assert np.ptp(held[:, 2]) < 0.6 * np.ptp(free[:, 2])
+    else:
+        np.testing.assert_allclose(held, free, atol=0.02)
+
+
+def test_a_jump_of_a_moment_is_not_held_down(rest):
+    rotations, pelvis = stand(rest, 60)
+    contacts = contacts_of(60)
+    contacts[20:40] = 0
+    flight_s = (np.arange(20) + 0.5) / RATE
+    pelvis[20:40, 2] += 0.5 * 9.81 * flight_s * (20 / RATE - flight_s)
+    take = take_of(rest, rotations, pelvis, contacts)
+    floor = find_floor(take.soles + pelvis[:, None], contacts, rest.clearance, RATE)
+    off = fuse_trajectory(take, floor, rest.clearance) - pelvis
+    assert np.abs(off[:, 2]).max() < 0.03
 
 
 def test_cut_is_neither_smoothed_nor_bridged(rest):
