@@ -33,6 +33,7 @@ _FLOOR_M = 0.015
 # The lowest sole over the floor, as a share of the distance, of somebody who touches hardly
 # anything for longer than a jump.
 _HOVER, _HOVER_SIGMA_S, _RARELY, _SEEN_FOOT = 0.05, 0.35, 0.15, (0.1, 0.2)
+_HIGHEST_HOVER_M = (0.4, 0.9)
 _OTHER_GROUND_M = (0.15, 0.35)  # off the floor: less is an error of measurement, more is elsewhere
 # How far the place that carries may creep: in a second at rest, in a metre of walk, in a second in
 # the air. Slow legs seem to move because their pose is not quite known, and creep less.
@@ -125,9 +126,11 @@ def fuse_trajectory(
         if floor is not None:
             assert clearance is not None
             heights = floor.support + clearance
-            near = touches[:, :4] * _near_floor(take, pelvis, heights)
+            off = np.abs(take.soles[..., 2] + pelvis[:, 2:] - heights)
+            near = touches[:, :4] * _within(off, _OTHER_GROUND_M)
             _add_floor(system, take, near / _FLOOR_M**2, heights)
-            _add_floor(system, take, _hovering(take, rays, touches.max(1)), heights)
+            low = _hovering(take, rays, touches.max(1)) * _within(off, _HIGHEST_HOVER_M)
+            _add_floor(system, take, low, heights)
         pelvis = system.solve()
         slides = _slide_weights(pelvis, points, take.rate)
     return pelvis
@@ -325,10 +328,9 @@ def _hovering(take: PosedTake, rays: np.ndarray, support: np.ndarray) -> np.ndar
     return lowest * seen / sigma**2
 
 
-def _near_floor(take: PosedTake, pelvis: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """[T, 4] 1 of sole points near ``heights`` [T, 4] m, 0 of those on another ground."""
-    off = np.abs(take.soles[..., 2] + pelvis[:, 2:] - heights)
-    return smooth_step((_OTHER_GROUND_M[1] - off) / np.ptp(_OTHER_GROUND_M))
+def _within(off: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """1 of what is less ``off`` than the first of the limits, 0 from the second on."""
+    return smooth_step((limits[1] - off) / np.ptp(limits))
 
 
 def _bends(path: np.ndarray) -> np.ndarray:

@@ -92,6 +92,16 @@ def test_nobody_hovers_whose_feet_are_seen(rest, feet, is_pulled):
         np.testing.assert_allclose(held, free, atol=0.02)
 
 
+def test_somebody_far_under_the_floor_is_on_other_ground(rest):
+    rotations, pelvis = stand(rest, 60)
+    take = take_of(rest, rotations, pelvis, np.zeros((60, 9)), confidence=0.3)
+    heights = take.soles + pelvis[:, None] + [0.0, 0.0, 2.0]
+    roof = find_floor(heights, contacts_of(60), rest.clearance, RATE)
+    np.testing.assert_allclose(
+        fuse_trajectory(take, roof, rest.clearance), fuse_trajectory(take), atol=1e-6
+    )
+
+
 def test_a_jump_of_a_moment_is_not_held_down(rest):
     rotations, pelvis = stand(rest, 60)
     contacts = contacts_of(60)
