@@ -66,13 +66,19 @@ def film(
         scale_sigma=0.06,
         contacts=contacts,
     )
+    return unsolved(measured, rate, person)
+
+
+def unsolved(measured: Measured, rate: float, person: int = 0) -> Motion:
+    """A motion that is nothing yet but what was measured."""
+    num_rows = len(measured.pelvis)
     return Motion(
         mocap_frame_rate=rate,
         trans=np.zeros((num_rows, 3)),
         poses=np.zeros((num_rows, 165)),
         betas=BETAS,
         expression=np.zeros((num_rows, 10)),
-        measures=measures,
+        measures=measured.measures,
         measure_names=MEASURE_NAMES,
         arkit=np.zeros((num_rows, 52)),
         confidence=np.ones((num_rows, 55)),

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from core.body.measures import MEASURE_NAMES, measure_body
+from core.body.measures import measure_body
 from core.body.model import load_body
 from core.errors import MotionFileError
 from core.frames import WORLD_FROM_BODY
@@ -17,6 +17,7 @@ from core.world.kinematics import RestBody
 from core.world.resolve import WorldSettings, resolve
 from core.world.solve import find_upright
 from core.world.turns import matrix_to_rotvec, rotvec_to_matrix, turn
+from tests.core.filmed import unsolved
 
 T, RATE, FOCAL_PX = 40, 25.0, 1100.0
 PITCH = np.radians(20)
@@ -59,30 +60,7 @@ def make_motion(up_camera=UP_CAMERA, **changes) -> Motion:
         "scale_sigma": 0.05,
         "contacts": np.tile([1.0] * 4 + [0.0] * 5, (T, 1)),
     }
-    return Motion(
-        mocap_frame_rate=RATE,
-        trans=np.zeros((T, 3)),
-        poses=np.zeros((T, 165)),
-        betas=BETAS,
-        expression=np.zeros((T, 10)),
-        measures=measures,
-        measure_names=MEASURE_NAMES,
-        arkit=np.zeros((T, 52)),
-        confidence=np.ones((T, 55)),
-        contacts=np.zeros((T, 4)),
-        frame_index=np.arange(T),
-        time_s=np.arange(T) / RATE,
-        joints_world=None,
-        camera_from_world=None,
-        focal_px=None,
-        image_size=np.array([1280, 720]),
-        landmarks_px=None,
-        landmarks_confidence=None,
-        person=0,
-        source="clip.mp4",
-        settings_json="{}",
-        measured=Measured(**values | changes),
-    )
+    return unsolved(Measured(**values | changes), RATE)
 
 
 def true_joints() -> np.ndarray:

@@ -5,6 +5,7 @@ Drawn once, in minutes, and kept: all that is trained behind the frozen lifter l
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -98,20 +99,47 @@ class SeenPeople:
         )
 
 
-def load_people(folder: Path, name: str, pool: Path, detected: Path) -> SeenPeople:
-    """``drawn``, ``rendered``, or the same ``_held_out``; from ``folder``, where they are kept."""
-    path = folder / f"{name}.safetensors"
-    if not path.exists():
-        is_held_out = name.endswith("_held_out")
-        if name.startswith("rendered"):
-            people = see_rendered(detected, is_held_out, 1 if is_held_out else _NUM_COPIES)
-        elif is_held_out:
-            people = see_drawn([pool / "held_out.npz"], detected, _NUM_HELD_OUT, 2)
-        else:
-            files = sorted(pool.glob("pool_*.npz"))[:_NUM_FILES]
-            people = see_drawn(files, detected, _NUM_DRAWN, 1)
-        people.save(path)
-    return SeenPeople.load(path)
+@dataclass(frozen=True, kw_only=True)
+class PeopleSource:
+    """Where people come from, and how many make a batch."""
+
+    pool: Path  # of training.bank.pool
+    detected: Path  # the shards of training.synthesis.detected
+    kept: Path  # folder for what was seen of them
+    num_drawn: int = 32  # of a batch
+    num_rendered: int = 32
+
+    def load(self, name: str) -> SeenPeople:
+        """``drawn``, ``rendered``, or the same ``_held_out``."""
+        path = self.kept / f"{name}.safetensors"
+        if not path.exists():
+            is_held_out = name.endswith("_held_out")
+            if name.startswith("rendered"):
+                copies = 1 if is_held_out else _NUM_COPIES
+                people = see_rendered(self.detected, is_held_out, copies)
+            elif is_held_out:
+                people = see_drawn([self.pool / "held_out.npz"], self.detected, _NUM_HELD_OUT, 2)
+            else:
+                files = sorted(self.pool.glob("pool_*.npz"))[:_NUM_FILES]
+                people = see_drawn(files, self.detected, _NUM_DRAWN, 1)
+            people.save(path)
+        return SeenPeople.load(path)
+
+    def draw(
+        self, drawn: SeenPeople, rendered: SeenPeople, generator: torch.Generator
+    ) -> SeenPeople:
+        """A batch of both."""
+        parts = [
+            people.take(torch.randint(len(people), (count,), generator=generator))
+            for people, count in ((drawn, self.num_drawn), (rendered, self.num_rendered))
+        ]
+        return SeenPeople.joined(parts)
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pool", type=Path, required=True, help="folder of the bank's clips")
+    parser.add_argument("--detected", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--people", type=Path, required=True, help="keeps what was seen of people")
 
 
 def see_drawn(pool: list[Path], detected: Path, num_people: int, seed: int) -> SeenPeople:

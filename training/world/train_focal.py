@@ -23,7 +23,7 @@ from reelrig.core.world.focal import WEIGHTS_PATH, FocalFromBody, ToldFocal
 
 from ..bank.cameras import SENSOR_MM
 from ..parts.fit import FitConfig, Losses, fit, write_weights
-from .seen_people import NUM_ROWS, SeenPeople, load_people
+from .seen_people import NUM_ROWS, PeopleSource, SeenPeople, add_source_arguments
 
 _CHECKPOINTS = Path(__file__).parents[2] / ".cache" / "world"
 _ROWS = (4, 16, 32)  # of a batch
@@ -37,11 +37,7 @@ class FocalConfig:
     """What the network learns from."""
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(num_steps=2500, weight_decay=0.05))
-    pool: Path
-    detected: Path
-    people: Path  # folder of what was drawn
-    num_drawn: int = 32  # of a batch
-    num_rendered: int = 32
+    people: PeopleSource
 
 
 def tell(network: FocalFromBody, people: SeenPeople, rows: Tensor) -> ToldFocal:
@@ -109,19 +105,13 @@ def _mean(missed: Tensor, trust: Tensor) -> Tensor:
 
 def train(config: FocalConfig, way: str) -> FocalFromBody:
     torch.manual_seed(config.fit.seed)
-    drawn, rendered = (
-        load_people(config.people, name, config.pool, config.detected)
-        for name in ("drawn", "rendered")
-    )
+    source = config.people
+    drawn, rendered = source.load("drawn"), source.load("rendered")
     network, generator = FocalFromBody(), torch.Generator()
-
-    def pick(people: SeenPeople, count: int) -> SeenPeople:
-        return people.take(torch.randint(len(people), (count,), generator=generator))
 
     def losses_at(step: int) -> Losses:
         generator.manual_seed(_SEEDS_PER_RUN * config.fit.seed + step)
-        chosen = [pick(drawn, config.num_drawn), pick(rendered, config.num_rendered)]
-        people = SeenPeople.joined(chosen)
+        people = source.draw(drawn, rendered, generator)
         num_rows = _ROWS[int(torch.randint(len(_ROWS), (), generator=generator))]
         rows = torch.randperm(NUM_ROWS, generator=generator)[:num_rows]
         told = tell(network, people, rows)
@@ -139,7 +129,7 @@ def calibrate(network: FocalFromBody, config: FocalConfig) -> None:
     """Measure how what it tells goes with the truth, on people it was not trained on."""
     told, truth = [], []
     for name in ("drawn_held_out", "rendered_held_out"):
-        people = load_people(config.people, name, config.pool, config.detected)
+        people = config.people.load(name)
         people = _unknown(people.take(torch.arange(len(people))))
         told.append(tell(network, people, torch.arange(NUM_ROWS)).log_ratio)
         truth.append(_log_ratio(people))
@@ -189,19 +179,16 @@ def measure(network: FocalFromBody, people: SeenPeople) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pool", type=Path, required=True, help="folder of the bank's clips")
-    parser.add_argument("--detected", type=Path, required=True, help="folder of the shards")
-    parser.add_argument(
-        "--people", type=Path, required=True, help="where the drawn people are kept"
-    )
+    add_source_arguments(parser)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    config = FocalConfig(pool=args.pool, detected=args.detected, people=args.people)
+    source = PeopleSource(pool=args.pool, detected=args.detected, kept=args.people)
+    config = FocalConfig(people=source)
     for way in ("weak", "direct"):
         network = train(config, way)
         for name in ("drawn_held_out", "rendered_held_out"):
             print(f"{way}, {name}")
-            people = load_people(args.people, name, args.pool, args.detected)
+            people = source.load(name)
             measure(network, people.take(torch.arange(len(people))))
         if way == "weak":
             calibrate(network, config)

@@ -29,9 +29,10 @@ from reelrig.core.world.orient_correct import (
 )
 
 from ..parts.fit import FitConfig, Losses, fit, write_weights
-from .seen_people import NUM_ROWS, SeenPeople, load_people
+from .seen_people import NUM_ROWS, PeopleSource, SeenPeople, add_source_arguments
 
 CHECKPOINTS = Path(__file__).parents[2] / ".cache" / "world"
+_NUM_DRAWN, _NUM_RENDERED = 24, 40  # people of a batch
 _ROWS = (1, 4, 16, 32)  # of a batch: single images, and more and more of a shot
 _LEVEL_SHARE = 0.3  # of the shots: nothing is known of their cameras
 LEVEL_SIGMAS_DEG = (16.0, 8.0)
@@ -49,11 +50,7 @@ class OrientConfig:
     """What OrientCorrect learns from."""
 
     fit: FitConfig = field(default_factory=lambda: FitConfig(num_steps=8000, weight_decay=0.02))
-    pool: Path
-    detected: Path
-    people: Path  # folder of what was drawn
-    num_drawn: int = 24  # of a batch
-    num_rendered: int = 40
+    people: PeopleSource
 
 
 class OneStep(nn.Module):
@@ -152,19 +149,13 @@ def draw_guess(people: SeenPeople, generator: torch.Generator) -> Batch:
 
 def train(config: OrientConfig, variant: str) -> nn.Module:
     torch.manual_seed(config.fit.seed)
-    drawn, rendered = (
-        steady(load_people(config.people, name, config.pool, config.detected))
-        for name in ("drawn", "rendered")
-    )
+    source = config.people
+    drawn, rendered = (steady(source.load(name)) for name in ("drawn", "rendered"))
     network, generator = VARIANTS[variant](), torch.Generator()
-
-    def pick(people: SeenPeople, count: int) -> SeenPeople:
-        return people.take(torch.randint(len(people), (count,), generator=generator))
 
     def losses_at(step: int) -> Losses:
         generator.manual_seed(_SEEDS_PER_RUN * config.fit.seed + step)
-        chosen = [pick(drawn, config.num_drawn), pick(rendered, config.num_rendered)]
-        batch = draw_guess(SeenPeople.joined(chosen), generator)
+        batch = draw_guess(source.draw(drawn, rendered, generator), generator)
         found = network(batch.rows)
         losses = {
             "rotation": _ROTATION_WEIGHT * (found.turns - batch.turns).square().sum((-2, -1)).mean()
@@ -188,15 +179,18 @@ def _unlikelihood(found: Corrected, angles: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pool", type=Path, required=True, help="folder of the bank's clips")
-    parser.add_argument("--detected", type=Path, required=True, help="folder of the shards")
-    parser.add_argument(
-        "--people", type=Path, required=True, help="where the drawn people are kept"
-    )
+    add_source_arguments(parser)
     parser.add_argument("--variant", choices=VARIANTS, default="orient_correct")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    config = OrientConfig(pool=args.pool, detected=args.detected, people=args.people)
+    source = PeopleSource(
+        pool=args.pool,
+        detected=args.detected,
+        kept=args.people,
+        num_drawn=_NUM_DRAWN,
+        num_rendered=_NUM_RENDERED,
+    )
+    config = OrientConfig(people=source)
     network = train(config, args.variant)
     if args.variant == "orient_correct":
         write_weights(network, config, WEIGHTS_PATH)
