@@ -13,7 +13,7 @@ from reelrig.core.world.shot import ShotSightings, ShotWatcher
 from reelrig.core.world.turns import rotvec_to_matrix
 
 from .disturbances import Disturbance
-from .scenes import Box, Scene, make_scene_about
+from .scenes import Box, Scene, limbs_of, make_scene_about
 
 STYLES = ("rest", "hand", "pan", "zoom", "follow", "beside")
 SIZE, RATE_HZ = (640, 360), 30.0
@@ -30,14 +30,7 @@ _ZOOM = 0.4  # of the focal length's logarithm
 _LIMBS = [
     [JOINT_INDEX[name] for name in pair]
     for side in ("left", "right")
-    for pair in (
-        (f"{side}_shoulder", f"{side}_elbow"),
-        (f"{side}_elbow", f"{side}_wrist"),
-        (f"{side}_shoulder", f"{side}_hip"),
-        (f"{side}_hip", f"{side}_knee"),
-        (f"{side}_knee", f"{side}_ankle"),
-        (f"{side}_ankle", f"{side}_foot"),
-    )
+    for pair in (*limbs_of(side), (f"{side}_ankle", f"{side}_foot"))
 ] + [[JOINT_INDEX["pelvis"], JOINT_INDEX["neck"]], [JOINT_INDEX["neck"], JOINT_INDEX["head"]]]
 _THICK_M = 0.13
 

@@ -17,6 +17,17 @@ KINDS = ("room", "street", "bare", "field")
 _PX_PER_M = {"room": 60, "street": 30, "bare": 60, "field": 30}
 
 
+def limbs_of(side: str) -> tuple[tuple[str, str], ...]:
+    """Names of the points between which a person's limbs and flank are drawn."""
+    return (
+        (f"{side}_shoulder", f"{side}_elbow"),
+        (f"{side}_elbow", f"{side}_wrist"),
+        (f"{side}_shoulder", f"{side}_hip"),
+        (f"{side}_hip", f"{side}_knee"),
+        (f"{side}_knee", f"{side}_ankle"),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Box:
     """Seen from inside or outside."""

@@ -18,7 +18,7 @@ from reelrig.core.skeletons import BODY_LANDMARK_INDEX, LANDMARK_PARTS
 from reelrig.core.world.gravity import to_angles
 from reelrig.core.world.shot import ShotSightings, ShotWatcher
 
-from .scenes import KINDS, look, make_scene, make_scene_about
+from .scenes import KINDS, limbs_of, look, make_scene, make_scene_about
 
 SENSOR_MM = 36.0  # along the longer side, which focal lengths in millimetres are told for
 _LARGEST = np.radians([45.0, 20.0])  # pitch and roll
@@ -31,14 +31,7 @@ _NOISE, _QUALITY = 3.0, 60  # grey levels; of the compression
 _LIMBS = [
     [BODY_LANDMARK_INDEX[name] for name in pair]
     for side in ("left", "right")
-    for pair in (
-        (f"{side}_shoulder", f"{side}_elbow"),
-        (f"{side}_elbow", f"{side}_wrist"),
-        (f"{side}_shoulder", f"{side}_hip"),
-        (f"{side}_hip", f"{side}_knee"),
-        (f"{side}_knee", f"{side}_ankle"),
-        ("nose", f"{side}_shoulder"),
-    )
+    for pair in (*limbs_of(side), ("nose", f"{side}_shoulder"))
 ]
 
 
