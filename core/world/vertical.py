@@ -19,7 +19,7 @@ from .gravity import up_from_angles
 from .lines import built_axes, gather_lines
 from .posterior import LogDensity, sample_posterior
 from .shot import ShotSightings
-from .walkers import find_upright
+from .walkers import find_standing
 
 # How cameras are held: pitch (up is positive) and roll of those that are meant to be about level,
 # and of the others.
@@ -46,7 +46,7 @@ def find_vertical(
     """``people_boxes_px`` as of ``solve_camera_path``; ``focal`` what is known beforehand."""
     check_shape("people_boxes_px", people_boxes_px, "F P 4", F=len(sightings.time_s))
     lines = gather_lines(sightings, people_boxes_px, path, focal.focal_px)
-    upright = find_upright(people, path)
+    upright = find_standing(people, path)
 
     def log_likelihood(states: np.ndarray) -> np.ndarray:
         pitch, roll, heading, log_focal, others, grain = states.T

@@ -94,7 +94,7 @@ class UprightSights:
         return lean, np.log(np.where(is_possible, height, 0.0).clip(*_HEIGHT_RANGE))
 
 
-def find_upright(people: Sequence[Landmarks], path: CameraPath) -> UprightSights:
+def find_standing(people: Sequence[Landmarks], path: CameraPath) -> UprightSights:
     """The rows in which somebody is seen from feet to shoulders, and stands or walks upright."""
     sights = [
         _see(number, each, path, _MOST_ROWS // len(people)) for number, each in enumerate(people)

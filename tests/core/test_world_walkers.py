@@ -11,7 +11,7 @@ from core.world.belief import CameraBelief
 from core.world.camera_path import rest_path
 from core.world.gravity import UpGuess, to_angles, up_from_angles
 from core.world.vertical import find_vertical, guess_beforehand
-from core.world.walkers import find_upright
+from core.world.walkers import find_standing
 from tests.core.drawn_lines import nobody, see_lines
 
 SIZE = (1280, 720)
@@ -80,11 +80,11 @@ def test_only_people_who_stand_straight_and_are_seen_whole_are_heard():
     rng = np.random.default_rng(3)
     landmarks = walk(rng)
     path = rest_path(landmarks.time_s)
-    assert len(find_upright([landmarks], path).person) == len(landmarks.time_s)
-    assert not len(find_upright([walk(rng, bent=0.6)], path).person)
+    assert len(find_standing([landmarks], path).person) == len(landmarks.time_s)
+    assert not len(find_standing([walk(rng, bent=0.6)], path).person)
     landmarks.confidence[:, BODY_LANDMARK_INDEX["left_ankle"]] = 0.1
-    assert not len(find_upright([landmarks], path).person)
-    assert not len(find_upright([], path).person)
+    assert not len(find_standing([landmarks], path).person)
+    assert not len(find_standing([], path).person)
 
 
 def test_a_turning_camera_sees_the_same_people():
@@ -92,7 +92,7 @@ def test_a_turning_camera_sees_the_same_people():
     path = rest_path(landmarks.time_s)
     turn = cv2.Rodrigues(np.array([0.0, 0.1, 0.3]))[0]
     path.first_from_camera[:] = turn
-    found = find_upright([landmarks], path)
+    found = find_standing([landmarks], path)
     up = turn @ up_from_angles(PITCH, ROLL)
     candidates = np.stack([up, up_from_angles(PITCH, ROLL)])
     told = found.log_likelihood(candidates, np.full(2, FOCAL_PX))
